@@ -1,0 +1,151 @@
+import type { RequestId } from './json-rpc.ts';
+import type { Endpoint } from './session.ts';
+
+/**
+ * The channel protocol, between gateways and a host (D2, D3). A channel is one MCP conversation with one server; its id is
+ * the connection's. Everything the server says is appended to the channel's log and gets an offset; a request's answer and
+ * all that belongs to it make a *stream*, named after the request's idempotency key; what belongs to no request is on the
+ * standalone stream. So any gateway can go on where another stopped.
+ *
+ * It runs over one HTTP/1.1 connection that was upgraded (`GET /link`, `Upgrade: mcp-channels/1`, bearer secret), in
+ * frames (core/frame.ts): a small JSON head and a payload, which is one JSON-RPC message as the other side wrote it.
+ * `n` numbers a gateway's request within the link; every frame that answers it carries the same `n`.
+ */
+export const CHANNEL_PROTOCOL = 'mcp-channels/1';
+
+/** Name of the stream for what belongs to no request (the GET stream of Streamable HTTP). */
+export const STANDALONE = '';
+
+/** What a posted JSON-RPC message is, so that a host need not parse it again. */
+export type PostKind =
+  | { readonly type: 'request'; readonly id: RequestId; readonly method: string; readonly progress?: RequestId }
+  | { readonly type: 'notification'; readonly method: string; readonly cancels?: RequestId }
+  | { readonly type: 'response'; readonly id: RequestId };
+
+/** From gateway to host. */
+export type GatewayFrame =
+  /**
+   * Opens a channel; payload: the client's `initialize` parameters. If the host holds the channel it is left as it is.
+   * With `resume` the host also sends `notifications/initialized`. An empty payload only asks whether it is there.
+   * Answered by `opened` or `refused`.
+   */
+  | { readonly t: 'open'; readonly n: number; readonly c: string; readonly resume?: true }
+  /**
+   * Posts one message (payload) under an idempotency key; a key that was seen is attached to, never run again. A request is
+   * answered by its stream's entries and `end`; anything else by `end`. Or by `refused`.
+   */
+  | { readonly t: 'post'; readonly n: number; readonly c: string; readonly key: string; readonly kind: PostKind }
+  /**
+   * Follows a stream from behind offset `from`; absent: from behind what has been sent of it before. Answered by entries
+   * and `end`, or `refused`. A new follower of a stream replaces the one before: a message goes to one.
+   */
+  | { readonly t: 'follow'; readonly n: number; readonly c: string; readonly stream: string; readonly from?: number }
+  /** Stops what `n` began. No answer. */
+  | { readonly t: 'leave'; readonly n: number }
+  /** Ends the channel and its server. Answered by `end`. */
+  | { readonly t: 'close'; readonly n: number; readonly c: string };
+
+/** From host to gateway. */
+export type HostFrame =
+  /** First frame of a link. `boot` is new with each start of the host: with it, all channels and keys are. */
+  | { readonly t: 'hello'; readonly boot: string }
+  /** Payload: the server's `initialize` result. */
+  | { readonly t: 'opened'; readonly n: number }
+  /** One message of the server (payload). `last`: it is the answer, and the stream is complete. */
+  | { readonly t: 'entry'; readonly n: number; readonly o: number; readonly last?: true }
+  /** Nothing more comes for `n`. */
+  | { readonly t: 'end'; readonly n: number; readonly why: EndReason }
+  /** `n` could not be done. */
+  | {
+      readonly t: 'refused';
+      readonly n: number;
+      readonly code: RefusalCode;
+      readonly message: string;
+      readonly data?: object;
+    };
+
+export type EndReason =
+  /** It is complete. */
+  | 'done'
+  /** Somebody else follows the stream now. */
+  | 'replaced'
+  /** The channel was closed. */
+  | 'closed';
+
+export type RefusalCode =
+  /** The host does not hold this channel. */
+  | 'no-channel'
+  /** No such stream, or it is no longer kept. */
+  | 'no-stream'
+  /** The log no longer reaches back to `from`; data: `{ id?: RequestId }` of the request, if it is a request's stream. */
+  | 'gap'
+  /** The key was used with another message. */
+  | 'key-reused'
+  /** A request with this id is still running in this channel. */
+  | 'id-in-use'
+  /** The server cannot be started or does not answer `initialize`; data: `{ stderr?: string, retryAfter?: number }`. */
+  | 'server-failed'
+  /** The server answered `initialize` with this error; data: the JSON-RPC error object. */
+  | 'initialize-refused';
+
+/** What a host is told once, over its socket, before it serves. Secrets are in here and nowhere else (D9). */
+export interface HostAssignment {
+  readonly session: string;
+  readonly server: string;
+  readonly launch: Launch;
+  /** Values of the variables that the server may use, secrets among them. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** Files to be put into the configuration directory where they are not there yet: name -> content. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly workspace: string;
+  /** When the host ends by itself, milliseconds since the epoch. */
+  readonly deadline: number;
+  readonly limits: HostLimits;
+}
+export type Launch =
+  | {
+      readonly kind: 'stdio';
+      readonly command: string;
+      readonly args: readonly string[];
+      readonly env: Readonly<Record<string, string>>;
+    }
+  /** A module that exports `openServer` (see core/server-module.ts), as a URL or an absolute path. */
+  | { readonly kind: 'module'; readonly module: string };
+
+export interface HostLimits {
+  /** Log of one channel, bytes. */
+  readonly logBytes: number;
+  /** Age at which a log entry may go, milliseconds. */
+  readonly logAgeMs: number;
+  /** Idempotency keys kept per channel. */
+  readonly keys: number;
+  /** Servers of stdio channels that may run at once; the one idle longest is ended for the next. */
+  readonly children: number;
+  /** A channel's server that was not used for this long is ended, milliseconds. */
+  readonly childIdleMs: number;
+  /** How long a server may take to answer `initialize`, milliseconds. */
+  readonly initializeMs: number;
+  /** Without any gateway for this long the host ends, milliseconds. */
+  readonly abandonedMs: number;
+}
+
+export interface HostStatus {
+  readonly boot: string;
+  readonly configured: boolean;
+  /** Servers running in this host now. */
+  readonly children: number;
+  readonly channels: number;
+  /** Last message in or out, milliseconds since the epoch; absent before the first. */
+  readonly lastActivityAt?: number;
+  readonly restarts: number;
+  readonly circuit: 'closed' | 'half-open' | 'open';
+  /** Why the server last ended by itself, and the end of its stderr. */
+  readonly failure?: { readonly reason: string; readonly stderr: string; readonly at: number };
+}
+
+/** What the controller and the API ask of a host. Rejects with an AppError; `server.failed` when the server cannot start. */
+export interface HostControl {
+  /** Hands the host its secret and its assignment. Done already with the same secret: resolves. */
+  configure(endpoint: Endpoint, secret: string, assignment: HostAssignment, signal: AbortSignal): Promise<void>;
+  status(endpoint: Endpoint, secret: string, signal: AbortSignal): Promise<HostStatus>;
+}

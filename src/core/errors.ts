@@ -1,0 +1,90 @@
+/**
+ * The one catalogue of errors: a stable code with its HTTP status and its JSON-RPC code. Everything that can go wrong
+ * for a caller is thrown as an `AppError` where it arises and mapped once, at the edge (gateway, CLI).
+ *
+ * JSON-RPC codes: -32700 to -32600 as JSON-RPC 2.0 section 5.1 defines them; the others lie in its range for
+ * implementations (-32099 to -32000).
+ */
+export const ERRORS = {
+  'auth.missing': { status: 401, rpc: -32010 },
+  'auth.invalid': { status: 401, rpc: -32010 },
+  'auth.forbidden': { status: 403, rpc: -32011 },
+  'origin.forbidden': { status: 403, rpc: -32011 },
+  'request.invalid': { status: 400, rpc: -32600 },
+  'request.unparsable': { status: 400, rpc: -32700 },
+  'request.too-large': { status: 413, rpc: -32600 },
+  'request.not-acceptable': { status: 406, rpc: -32600 },
+  'request.media-type': { status: 415, rpc: -32600 },
+  'request.method-not-allowed': { status: 405, rpc: -32600 },
+  'request.key-reused': { status: 422, rpc: -32012 },
+  'protocol.version': { status: 400, rpc: -32600 },
+  'method.unknown': { status: 200, rpc: -32601 },
+  'params.invalid': { status: 200, rpc: -32602 },
+  'session.over': { status: 404, rpc: -32001 },
+  'session.quota': { status: 429, rpc: -32013 },
+  'connection.over': { status: 404, rpc: -32001 },
+  'connection.missing': { status: 400, rpc: -32600 },
+  'connection.quota': { status: 429, rpc: -32013 },
+  'server.unknown': { status: 404, rpc: -32602 },
+  'server.stopped': { status: 503, rpc: -32014 },
+  'server.failed': { status: 503, rpc: -32015 },
+  'server.busy': { status: 503, rpc: -32016 },
+  'call.outcome-unknown': { status: 200, rpc: -32017 },
+  'call.result-gone': { status: 200, rpc: -32018 },
+  'workspace.refused': { status: 403, rpc: -32011 },
+  'config.invalid': { status: 400, rpc: -32602 },
+  'store.unavailable': { status: 503, rpc: -32019 },
+  'not-found': { status: 404, rpc: -32601 },
+  internal: { status: 500, rpc: -32603 },
+} as const;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export interface AppErrorOptions {
+  /** Seconds after which trying again makes sense (the HTTP header `Retry-After`). */
+  readonly retryAfter?: number;
+  /** Machine-readable detail that the caller may see: never a secret, an id of somebody else or a path of a user's file. */
+  readonly data?: Readonly<Record<string, unknown>>;
+  readonly cause?: unknown;
+}
+
+/** An error that a caller is meant to see. The message says what is wrong and what to do. */
+export class AppError extends Error {
+  override readonly name = 'AppError';
+  readonly code: ErrorCode;
+  readonly retryAfter: number | undefined;
+  readonly data: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.retryAfter = options.retryAfter;
+    this.data = options.data;
+  }
+
+  get status(): number {
+    return ERRORS[this.code].status;
+  }
+
+  get rpcCode(): number {
+    return ERRORS[this.code].rpc;
+  }
+}
+
+/** The store did not answer. Never the client's fault, and never to be taken for "not there" (D5, D6). */
+export class StoreUnavailable extends AppError {
+  constructor(message: string, cause?: unknown) {
+    super('store.unavailable', message, { retryAfter: 1, cause });
+  }
+}
+
+/** `error` as an AppError: itself, or an `internal` one that hides the details from the caller. */
+export function asAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  return new AppError('internal', 'Internal error: the log of the session manager has the details', { cause: error });
+}
+
+/** A short text for logs and details, whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

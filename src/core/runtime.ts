@@ -1,0 +1,71 @@
+import type { ServerName, SessionId } from './ids.ts';
+import type { InstanceRef } from './session.ts';
+
+/** How a runtime names one instance of its own. Opaque to everybody else. */
+export type InstanceId = string;
+
+/** The second copy of the truth (D5): what an instance says about itself, wherever it runs. */
+export interface InstanceLabels {
+  readonly session: SessionId;
+  readonly server: ServerName;
+  readonly owner: string;
+  readonly nonce: string;
+  readonly incarnation: number;
+  /** The epoch of the lease under which it was started. */
+  readonly epoch: number;
+  /** The session's maximum age, milliseconds since the epoch: no instance lives longer. */
+  readonly deadline: number;
+}
+
+export interface InstanceSpec {
+  readonly labels: InstanceLabels;
+  /** Absolute path of the session's workspace. */
+  readonly workspace: string;
+}
+
+export interface Instance extends InstanceRef {
+  readonly id: InstanceId;
+  readonly labels: InstanceLabels;
+}
+
+export type InstanceStatus =
+  | { readonly phase: 'absent' }
+  | { readonly phase: 'running'; readonly instance: Instance }
+  /** It ended by itself and has not been cleared away. */
+  | { readonly phase: 'dead'; readonly instance: Instance; readonly reason: string };
+
+export interface ResourceUsage {
+  /** User and system time since the start, seconds, the whole process tree. */
+  readonly cpuSeconds: number;
+  /** Resident memory, bytes, the whole process tree. */
+  readonly memoryBytes: number;
+  readonly pids: number;
+}
+
+export interface LogOptions {
+  /** How many of the last lines; all that are kept if absent. */
+  readonly tail?: number;
+}
+
+/**
+ * Where instances run. An instance is a process, container or Pod with one host in it, whose socket accepts connections.
+ *
+ * - Before `start`, `status` says `absent`, and `stop` resolves.
+ * - `start` is idempotent for the same session, server, nonce and incarnation: it returns the running instance. An older
+ *   incarnation of the same server is ended first. It resolves when the endpoint accepts connections. A rejection or an
+ *   aborted signal leaves nothing behind.
+ * - Instances outlive the program that started them; `list` finds them again.
+ * - `stop` ends the whole process tree: asks, waits `graceMs`, then kills. It resolves when nothing of it runs any more.
+ *   An absent one is done. Concurrent calls share one ending.
+ */
+export interface Runtime {
+  readonly kind: 'process' | 'docker' | 'kubernetes';
+  start(spec: InstanceSpec, signal: AbortSignal): Promise<Instance>;
+  status(id: InstanceId): Promise<InstanceStatus>;
+  stop(id: InstanceId, graceMs: number): Promise<void>;
+  /** What is really there, dead ones that were not cleared away included. */
+  list(): AsyncIterable<InstanceStatus & { phase: 'running' | 'dead' }>;
+  logs(id: InstanceId, options: LogOptions): AsyncIterable<string>;
+  /** Undefined if it is not running. */
+  usage(id: InstanceId): Promise<ResourceUsage | undefined>;
+}

@@ -1,0 +1,98 @@
+import type { ServerName, SessionId } from './ids.ts';
+
+/** Which terminal a session belongs to. `leader` is the process that lives exactly as long as the terminal. */
+export interface Terminal {
+  /** From `$MCP_SESSION_ID`, `$SSH_TTY` or the tty, every character outside `[a-zA-Z0-9]` made `_`. */
+  readonly name: string;
+  readonly host: string;
+  readonly leader?: ProcessIdentity;
+}
+
+/** A process for good: pids are used again, a pid with its start time is not. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** As the operating system words it (Linux: clock ticks since boot with the boot's id; else the text of `ps`). */
+  readonly startedAt: string;
+}
+
+/** Where a running instance is and which one it is. Plain data: any replica can reach the instance with it. */
+export interface InstanceRef {
+  /** As the runtime names it: a process id, a container id, a Pod's name. For people. */
+  readonly name: string;
+  readonly endpoint: Endpoint;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+}
+export type Endpoint =
+  | { readonly kind: 'unix'; readonly path: string }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
+
+/** Where one server of a session is in its life. Only the controller moves it on. */
+export type ServerState =
+  | { readonly phase: 'stopped' }
+  | { readonly phase: 'pending' }
+  | { readonly phase: 'starting'; readonly incarnation: number; readonly since: number }
+  | { readonly phase: 'ready'; readonly incarnation: number; readonly since: number; readonly instance: InstanceRef }
+  | {
+      readonly phase: 'failed';
+      readonly incarnation: number;
+      readonly since: number;
+      /** What is wrong and what to do, for people. */
+      readonly reason: string;
+      /** The end of what the server wrote to stderr, if anything. */
+      readonly stderr?: string;
+      /** Consecutive failures. */
+      readonly failures: number;
+      /** When it is tried again, milliseconds since the epoch; absent: not before somebody asks. */
+      readonly retryAt?: number;
+    };
+
+export interface ServerRecord {
+  readonly desired: 'running' | 'stopped';
+  /** Grows with each restart that somebody asked for. */
+  readonly generation: number;
+  readonly state: ServerState;
+}
+
+/** What one terminal owns. Plain data, kept in the store. Times are milliseconds since the epoch. */
+export interface SessionRecord {
+  readonly id: SessionId;
+  /** Grows by one with every change; `replace` compares it. */
+  readonly version: number;
+  /** Tells this session from an earlier one with the same id; a token of an earlier one is refused. */
+  readonly nonce: string;
+  readonly owner: string;
+  readonly terminal: Terminal;
+  /** Absolute path of the directory that the session's servers may use. */
+  readonly workspace: string;
+  /** True: the session outlives its terminal. */
+  readonly keep: boolean;
+  readonly servers: Readonly<Record<ServerName, ServerRecord>>;
+  /** Values of the session's secret variables, encrypted with the deployment's key (see `Sealer`). */
+  readonly sealed?: string;
+  readonly createdAt: number;
+  /** Milliseconds without activity after which the session is over. */
+  readonly idleTtlMs: number;
+  /** When the session is over whatever happens. */
+  readonly maxAt: number;
+}
+
+/** What a record becomes: the record without what the store alone may change. */
+export type SessionChange = Partial<Omit<SessionRecord, 'id' | 'version' | 'nonce' | 'owner' | 'createdAt'>>;
+
+/** `record` with `change`, one version on. */
+export function changed(record: SessionRecord, change: SessionChange): SessionRecord {
+  return { ...record, ...change, version: record.version + 1 };
+}
+
+/** `record` with one server's entry changed, one version on. The server must be there. */
+export function withServer(record: SessionRecord, server: ServerName, change: Partial<ServerRecord>): SessionRecord {
+  const before = record.servers[server];
+  if (!before) throw new Error(`session has no server ${server}`);
+  return changed(record, { servers: { ...record.servers, [server]: { ...before, ...change } } });
+}
+
+/** The incarnation that the next start of this server has: one more than any before in this session. */
+export function nextIncarnation(server: ServerRecord): number {
+  return 'incarnation' in server.state ? server.state.incarnation + 1 : server.generation * 1000 + 1;
+}

@@ -1,0 +1,42 @@
+import type { ConnectionRecord } from './connection.ts';
+import type { ConnectionId, SessionId } from './ids.ts';
+import type { SessionRecord } from './session.ts';
+
+/**
+ * Where session records live. The same contract for every implementation (test/contract/session-store.ts):
+ *
+ * - A session is there from `create` until `delete`, until `idleTtlMs` have passed without a `touch`, or until `maxAt`.
+ *   After that it is not there, whatever is called; nothing but `create` makes it again.
+ * - `create` counts as the first touch. Neither `peek`, `list` nor `replace` keeps a session alive.
+ * - An outage throws `StoreUnavailable` within a second; it never looks like "not there".
+ */
+export interface SessionStore {
+  /** False: a session with this id is there already; it is left as it is. */
+  create(record: SessionRecord): Promise<boolean>;
+  /** Loads a session and slides its idle deadline: now + `idleTtlMs`, at most `maxAt`. */
+  touch(id: SessionId): Promise<SessionRecord | undefined>;
+  /** Loads a session and leaves its deadline alone. */
+  peek(id: SessionId): Promise<SessionRecord | undefined>;
+  /** When the session will be over if nobody touches it, milliseconds since the epoch. */
+  deadline(id: SessionId): Promise<number | undefined>;
+  /** Compare-and-set: false if the session is not there or its version is not `next.version - 1`. Never resurrects. */
+  replace(next: SessionRecord): Promise<boolean>;
+  /** Also deletes the session's connections. False: it was not there. */
+  delete(id: SessionId): Promise<boolean>;
+  /** All sessions that are there throughout the listing; one made or ended meanwhile may be in it or not, none comes twice. */
+  list(): AsyncIterable<SessionRecord>;
+}
+
+/**
+ * Where connection records live. A connection is there as long as its session, unless deleted before.
+ * An outage throws `StoreUnavailable`.
+ */
+export interface ConnectionStore {
+  /** Writes a new record; false if its session is not there. */
+  add(record: ConnectionRecord): Promise<boolean>;
+  find(session: SessionId, id: ConnectionId): Promise<ConnectionRecord | undefined>;
+  /** False: it was not there. */
+  remove(session: SessionId, id: ConnectionId): Promise<boolean>;
+  /** How many connections the session has. */
+  count(session: SessionId): Promise<number>;
+}
