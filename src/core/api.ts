@@ -25,6 +25,8 @@ export interface CreateSession {
   readonly servers?: readonly ServerName[];
   /** The session outlives its terminal. */
   readonly keep?: boolean;
+  /** Only a token is wanted: a session that the terminal has already is left as it is, workspace and variables too. */
+  readonly attach?: boolean;
   /** Answer before the servers run; the first call waits instead. */
   readonly lazy?: boolean;
   /** Values for variables that the catalogue names. */

@@ -34,6 +34,9 @@ export const ERRORS = {
   'workspace.refused': { status: 403, rpc: -32011 },
   'config.invalid': { status: 400, rpc: -32602 },
   'store.unavailable': { status: 503, rpc: -32019 },
+  'lease.held': { status: 503, rpc: -32019 },
+  'manager.unreachable': { status: 503, rpc: -32020 },
+  'upstream.failed': { status: 502, rpc: -32021 },
   'not-found': { status: 404, rpc: -32601 },
   internal: { status: 500, rpc: -32603 },
 } as const;

@@ -31,8 +31,21 @@ export type Endpoint =
 export type ServerState =
   | { readonly phase: 'stopped' }
   | { readonly phase: 'pending' }
-  | { readonly phase: 'starting'; readonly incarnation: number; readonly since: number }
-  | { readonly phase: 'ready'; readonly incarnation: number; readonly since: number; readonly instance: InstanceRef }
+  | {
+      readonly phase: 'starting';
+      readonly incarnation: number;
+      readonly since: number;
+      /** Consecutive failures before this start; absent: none. */
+      readonly failures?: number;
+    }
+  | {
+      readonly phase: 'ready';
+      readonly incarnation: number;
+      readonly since: number;
+      readonly instance: InstanceRef;
+      /** Consecutive failures before this start, forgotten once it has run for a while; absent: none. */
+      readonly failures?: number;
+    }
   | {
       readonly phase: 'failed';
       readonly incarnation: number;
@@ -85,14 +98,40 @@ export function changed(record: SessionRecord, change: SessionChange): SessionRe
   return { ...record, ...change, version: record.version + 1 };
 }
 
+/** The session's server of this name. Names come from clients: what every object inherits is none of them. */
+export function serverOf(record: SessionRecord, name: ServerName): ServerRecord | undefined {
+  return Object.hasOwn(record.servers, name) ? record.servers[name] : undefined;
+}
+
 /** `record` with one server's entry changed, one version on. The server must be there. */
 export function withServer(record: SessionRecord, server: ServerName, change: Partial<ServerRecord>): SessionRecord {
-  const before = record.servers[server];
+  const before = serverOf(record, server);
   if (!before) throw new Error(`session has no server ${server}`);
   return changed(record, { servers: { ...record.servers, [server]: { ...before, ...change } } });
 }
 
-/** The incarnation that the next start of this server has: one more than any before in this session. */
+/** Incarnations of one generation: `generation * 1000 + 1` and up. */
+const PER_GENERATION = 1000;
+
+/** The incarnation that the next start of this server has: more than any before in this session, and of its generation. */
 export function nextIncarnation(server: ServerRecord): number {
-  return 'incarnation' in server.state ? server.state.incarnation + 1 : server.generation * 1000 + 1;
+  const last = 'incarnation' in server.state ? server.state.incarnation : 0;
+  return Math.max(last, server.generation * PER_GENERATION) + 1;
+}
+
+/** The generation that makes whatever runs now, or has failed, a thing of the past: a restart. */
+export function nextGeneration(server: ServerRecord): number {
+  const last = 'incarnation' in server.state ? Math.floor(server.state.incarnation / PER_GENERATION) : 0;
+  return Math.max(last, server.generation) + 1;
+}
+
+/** False: the state is from before a restart that somebody asked for, so it says nothing about what is to come. */
+export function isCurrent(server: ServerRecord): boolean {
+  return !('incarnation' in server.state) || server.state.incarnation >= server.generation * PER_GENERATION;
+}
+
+/** How often its instance was started again because it had failed, since somebody last asked for a start. */
+export function restartsOf(server: ServerRecord): number {
+  if (!('incarnation' in server.state) || !isCurrent(server)) return 0;
+  return server.state.incarnation - server.generation * PER_GENERATION - 1;
 }

@@ -19,7 +19,10 @@ export interface SessionStore {
   peek(id: SessionId): Promise<SessionRecord | undefined>;
   /** When the session will be over if nobody touches it, milliseconds since the epoch. */
   deadline(id: SessionId): Promise<number | undefined>;
-  /** Compare-and-set: false if the session is not there or its version is not `next.version - 1`. Never resurrects. */
+  /**
+   * Compare-and-set: false if the session is not there, its nonce is another or its version is not `next.version - 1`.
+   * Never resurrects. An earlier `maxAt` ends the session earlier; otherwise its deadline stays as it is.
+   */
   replace(next: SessionRecord): Promise<boolean>;
   /** Also deletes the session's connections. False: it was not there. */
   delete(id: SessionId): Promise<boolean>;
@@ -29,10 +32,10 @@ export interface SessionStore {
 
 /**
  * Where connection records live. A connection is there as long as its session, unless deleted before.
- * An outage throws `StoreUnavailable`.
+ * An outage throws `StoreUnavailable` within a second.
  */
 export interface ConnectionStore {
-  /** Writes a new record; false if its session is not there. */
+  /** Writes a record, over one with the same id; false if its session is not there. */
   add(record: ConnectionRecord): Promise<boolean>;
   find(session: SessionId, id: ConnectionId): Promise<ConnectionRecord | undefined>;
   /** False: it was not there. */

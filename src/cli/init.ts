@@ -1,0 +1,51 @@
+import { resolve } from 'node:path';
+import type { OpenedSession } from '../core/api.ts';
+import type { CliIo } from './io.ts';
+import { launcherPath } from './launcher.ts';
+import { managerUrl } from './manager-address.ts';
+import { openSession } from './session-access.ts';
+import type { Shell } from './shell.ts';
+import { detectShell, programOf } from './shell.ts';
+import { shellCode } from './shell-code.ts';
+import { oneLine, table } from './text.ts';
+
+export interface InitOptions {
+  readonly workspace?: string;
+  readonly keep?: boolean;
+  readonly lazy?: boolean;
+  readonly shell?: Shell;
+  /** Names, separated by commas. */
+  readonly servers?: string;
+}
+
+/** Opens this terminal's session. Shell code for `eval` on stdout, a summary on stderr; no shell code if it fails. */
+export async function init(io: CliIo, options: InitOptions): Promise<number> {
+  const shell = options.shell ?? detectShell(programOf(io.ppid), io.env);
+  const launcher = launcherPath(io.env);
+  const opened = await openSession(io, {
+    workspace: resolve(io.cwd, options.workspace ?? ''),
+    keep: options.keep ?? false,
+    lazy: options.lazy ?? false,
+    ...(options.servers && { servers: options.servers.split(',').map((name) => name.trim()) }),
+  });
+  const leader = opened.session.terminal.leader;
+  const code = shellCode(shell, {
+    token: opened.token,
+    url: `${managerUrl(io.env)}/mcp`,
+    ...(leader && !options.keep && { end: { launcher, session: opened.session.id, leaderPid: leader.pid } }),
+  });
+  io.stderr.write(summary(opened));
+  io.stdout.write(code);
+  return 0;
+}
+
+/** For people: the session and how its servers are. */
+function summary({ session, created }: OpenedSession): string {
+  const rows = session.servers.map(({ name, state, reason, instance }) => [
+    `  ${oneLine(name)}`,
+    state,
+    oneLine(reason ?? (instance && state === 'ready' ? instance : '')),
+  ]);
+  const found = created ? 'Session' : 'Your session, found again:';
+  return `${found} ${session.id} in ${oneLine(session.workspace)}\n${table(rows)}`;
+}

@@ -1,0 +1,43 @@
+import { hostname } from 'node:os';
+import type { Readable, Writable } from 'node:stream';
+import type { Clock } from '../core/clock.ts';
+import { systemClock } from '../core/clock.ts';
+import type { ProcessTable } from '../os/process-table.ts';
+import { openProcessTable } from '../os/process-table.ts';
+
+/** All that the command line has of the world, so that a test can give it another one. */
+export interface CliIo {
+  readonly stdin: Readable;
+  /** For what a command was asked for; `init`, `headers`, `mcp-config` and `connect` write nothing else there. */
+  readonly stdout: Writable;
+  /** For people. */
+  readonly stderr: Writable;
+  readonly env: NodeJS.ProcessEnv;
+  /** Absolute path. */
+  readonly cwd: string;
+  readonly pid: number;
+  readonly ppid: number;
+  readonly hostname: string;
+  readonly processes: ProcessTable;
+  readonly clock: Clock;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+}
+
+/** The world of this process. */
+export function processIo(): CliIo {
+  process.stdout.on('error', () => {}); // a reader that went away (`status | head`) is no reason for a stack trace
+  return {
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    cwd: process.cwd(),
+    pid: process.pid,
+    ppid: process.ppid,
+    hostname: hostname(),
+    processes: openProcessTable(),
+    clock: systemClock,
+    random: Math.random,
+  };
+}

@@ -1,0 +1,85 @@
+import { homedir, tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { z } from 'zod';
+import { absolutePath, duration, integer, list, size, text } from './values.ts';
+
+/** Where the manager runs: what some defaults depend on. */
+export interface Place {
+  readonly env: NodeJS.ProcessEnv;
+  /** The directory that the manager was started in. */
+  readonly cwd: string;
+  /** The user's id; undefined where there are none (Windows). */
+  readonly uid: number | undefined;
+}
+
+interface Setting<T extends z.ZodType> {
+  readonly schema: T;
+  /** In the form of the file; passes through the schema as well. */
+  readonly fallback: string | number | readonly string[] | ((place: Place) => string | readonly string[]);
+}
+
+const setting = <T extends z.ZodType>(schema: T, fallback: Setting<T>['fallback']): Setting<T> => ({
+  schema,
+  fallback,
+});
+
+/** Host names of this machine's loopback interface, as `URL.hostname` words them. */
+const LOOPBACK: readonly string[] = ['localhost', '127.0.0.1', '[::1]'];
+
+const storeName = text.refine((value) => value === 'embedded' || /^rediss?:\/\/[^/\s]+/.test(value), {
+  error: 'must be "embedded" or the URL of a Redis server: redis://HOST:PORT or rediss://HOST:PORT',
+});
+const hostName = text.toLowerCase().regex(/^(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9.-]+)$/, {
+  error: 'must hold host names without scheme and port, such as localhost or [::1]',
+});
+const origin = text
+  .toLowerCase()
+  .refine((value) => hostName.safeParse(value).success || URL.parse(value)?.origin === value, {
+    error: 'must hold origins (https://example.org) or host names (any scheme and port of that host)',
+  });
+
+/**
+ * Every setting: its name in the file; the name of its variable is `variableOf` that. docs/configuration.md has one line
+ * for each (a test compares).
+ */
+export const SETTINGS = {
+  host: setting(text, '127.0.0.1'),
+  port: setting(integer(0, 65_535), 8900),
+  allowedHosts: setting(list(',', hostName), LOOPBACK),
+  allowedOrigins: setting(list(',', origin), LOOPBACK),
+  bodyLimit: setting(size('1KiB'), '16MiB'),
+  logLevel: setting(
+    z.enum(['debug', 'info', 'warn', 'error'], { error: 'must be one of debug, info, warn, error' }),
+    'info',
+  ),
+  store: setting(storeName, 'embedded'),
+  runtimeRoot: setting(absolutePath, ({ env, uid }) =>
+    env.XDG_RUNTIME_DIR ? join(env.XDG_RUNTIME_DIR, 'mcp-sessions') : `/tmp/mcp-sessions-${uid ?? 0}`,
+  ),
+  idleTtl: setting(duration('1s'), '30m'),
+  maxAge: setting(duration('1s'), '24h'),
+  workspaceRoots: setting(list(delimiter, absolutePath), ({ env, cwd }) => [env.HOME || homedir(), tmpdir(), cwd]),
+  sessionsPerOwner: setting(integer(1, 100_000), 200),
+  connectionsPerSession: setting(integer(1, 10_000), 64),
+  reconcileInterval: setting(duration('100ms'), '5s'),
+  holdDeadline: setting(duration('1s'), '30s'),
+  streamAfter: setting(duration('0ms'), '1s'),
+  streamRetry: setting(duration('0ms'), '2s'),
+  streamHeartbeat: setting(duration('1s'), '15s'),
+  channelLog: setting(size('64KiB'), '8MiB'),
+  channelLogAge: setting(duration('1m'), '1h'),
+  channelKeys: setting(integer(16, 1_000_000), 4096),
+  children: setting(integer(1, 1000), 16),
+  childIdle: setting(duration('1s'), '10m'),
+  initializeTimeout: setting(duration('1s'), '20s'),
+  abandonedAfter: setting(duration('1m'), '40m'),
+} as const;
+
+export type SettingName = keyof typeof SETTINGS;
+/** All settings with their values. */
+export type Values = { readonly [K in SettingName]: z.output<(typeof SETTINGS)[K]['schema']> };
+
+/** The environment variable of a setting: `idleTtl` -> `MCP_SESSION_MANAGER_IDLE_TTL`. */
+export function variableOf(name: string): string {
+  return `MCP_SESSION_MANAGER_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}

@@ -1,0 +1,60 @@
+import type { EndReason, PostKind, RefusalCode } from './channel.ts';
+import type { Endpoint } from './session.ts';
+
+/** Where a host is, and the secret that it knows a gateway by. */
+export interface HostAddress {
+  readonly endpoint: Endpoint;
+  readonly secret: string;
+}
+
+/** Who gets what a host sends for one `post` or `follow`. After `end`, `failed` or an entry that is `last` nothing comes. */
+export interface Subscriber {
+  /** One message of the server: its bytes as the server wrote them. */
+  entry(offset: number, payload: Buffer, last: boolean): void;
+  end(why: EndReason): void;
+  failed(error: HostRefused | LinkLost): void;
+}
+
+/** Stops what was begun; nothing comes after it. */
+export type Leave = () => void;
+
+/** A gateway's link to one host (core/channel.ts). */
+export interface HostLink {
+  /** New with each start of the host: with another one, channels and keys are gone. */
+  readonly boot: string;
+  readonly lost: boolean;
+  /**
+   * Opens a channel, or finds it open; resolves with the server's `initialize` result, JSON.
+   * @param initialize the client's parameters, JSON; absent: only if the channel is there
+   * @throws HostRefused | LinkLost
+   */
+  open(channel: string, initialize: string | undefined, resume: boolean): Promise<Buffer>;
+  /** Posts one message, without line breaks in it, under an idempotency key. */
+  post(channel: string, key: string, kind: PostKind, payload: Buffer | string, subscriber: Subscriber): Leave;
+  /** Follows a stream from behind an offset; absent: from behind what was sent of it before. */
+  follow(channel: string, stream: string, from: number | undefined, subscriber: Subscriber): Leave;
+  /** Ends a channel. @throws HostRefused | LinkLost */
+  close(channel: string): Promise<void>;
+}
+
+export interface HostLinks extends AsyncDisposable {
+  /** The link to this host, made if there is none. @throws LinkLost if the host cannot be reached */
+  to(address: HostAddress, signal: AbortSignal): Promise<HostLink>;
+}
+
+/** The host said no. */
+export class HostRefused extends Error {
+  override readonly name = 'HostRefused';
+  readonly code: RefusalCode;
+  readonly data: Readonly<Record<string, unknown>>;
+  constructor(code: RefusalCode, message: string, data: Readonly<Record<string, unknown>> = {}) {
+    super(message);
+    this.code = code;
+    this.data = data;
+  }
+}
+
+/** There is no connection to the host, or none any more. What was posted may have arrived or not. */
+export class LinkLost extends Error {
+  override readonly name = 'LinkLost';
+}

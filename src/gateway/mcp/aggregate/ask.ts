@@ -1,0 +1,48 @@
+import { AppError } from '../../../core/errors.ts';
+import type { RequestId, RpcMessage } from '../../../core/json-rpc.ts';
+import { Pursuit } from '../pursuit.ts';
+import type { Reach } from '../reach.ts';
+import type { Target } from '../target.ts';
+
+export interface Question {
+  readonly id: RequestId;
+  readonly method: string;
+  readonly params?: Readonly<Record<string, unknown>>;
+  /** Idempotency key. */
+  readonly key: string;
+}
+
+/**
+ * One server's result. What else it says on the request's stream is of no use to a list, and is dropped.
+ * @throws AppError also for a JSON-RPC error of the server; the reason of `signal`
+ */
+export function ask(
+  reach: Reach,
+  target: Target,
+  question: Question,
+  signal: AbortSignal,
+): Promise<Record<string, unknown>> {
+  const { id, method, params, key } = question;
+  const payload = JSON.stringify({ jsonrpc: '2.0', id, method, ...(params ? { params } : {}) });
+  return new Promise((resolve, reject) => {
+    const pursuit = new Pursuit(
+      reach,
+      target,
+      (link, subscriber) => link.post(target.connection, key, { type: 'request', id, method }, payload, subscriber),
+      {
+        entry: (_offset, answer, last) => {
+          if (!last) return;
+          const message = JSON.parse(answer.toString()) as RpcMessage;
+          if ('result' in message) resolve(message.result);
+          else reject(new AppError('upstream.failed', 'error' in message ? message.error.message : 'no answer'));
+        },
+        end: () => reject(new AppError('upstream.failed', 'the server did not answer')),
+        failed: reject,
+      },
+    ).start();
+    signal.addEventListener('abort', () => {
+      pursuit.leave();
+      reject(signal.reason);
+    });
+  });
+}

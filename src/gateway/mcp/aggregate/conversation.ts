@@ -1,0 +1,210 @@
+import type { ConnectionRecord } from '../../../core/connection.ts';
+import { AppError, asAppError } from '../../../core/errors.ts';
+import { HostRefused } from '../../../core/host-link.ts';
+import type { ServerName } from '../../../core/ids.ts';
+import { isResponse, type RpcRequest } from '../../../core/json-rpc.ts';
+import { within } from '../../../core/within.ts';
+import type { Conversation } from '../conversation.ts';
+import type { RequestCursor, StandaloneCursor } from '../event-id.ts';
+import type { IncomingNotice, IncomingRequest } from '../incoming.ts';
+import { postNotice } from '../notice.ts';
+import type { Reply } from '../reply.ts';
+import { RequestStream } from '../request-stream.ts';
+import type { LiveSession } from '../session-cache.ts';
+import { type ConversationOptions, newTarget } from '../single-conversation.ts';
+import { StandaloneStream } from '../standalone-stream.ts';
+import type { Target } from '../target.ts';
+import { ask } from './ask.ts';
+import { type Greeting, mergeGreetings } from './greeting.ts';
+import { decodeCursor, LIST_METHODS, type ListAnswer, type ListMethod, mergeLists } from './lists.ts';
+import { splitId } from './names.ts';
+import { route } from './route.ts';
+import { translator } from './translate.ts';
+
+/** How long one server may hold up what is asked of all, milliseconds. */
+const PATIENCE_MS = 15_000;
+
+export interface AggregateOptions extends ConversationOptions {
+  /** The session, as it is at the moment: servers may come and go. */
+  readonly live: LiveSession;
+  /** Of this program, for `serverInfo`. */
+  readonly version: string;
+}
+
+/** A client that talks to all servers of its session at once (names: aggregate/names.ts). */
+export class AggregateConversation implements Conversation {
+  readonly record: ConnectionRecord;
+  readonly #options: AggregateOptions;
+  readonly #targets = new Map<ServerName, Target>();
+  /** False until the client was told of an initialization. */
+  #greeted: boolean;
+  streams = 0;
+
+  constructor(options: AggregateOptions, record: ConnectionRecord, greeted: boolean) {
+    this.#options = options;
+    this.record = record;
+    this.#greeted = greeted;
+  }
+
+  /** One server that is down does not take the others with it: its absence is told in the instructions. */
+  async initialize(): Promise<object> {
+    const { reach } = this.#options;
+    const greetings = await Promise.all(
+      this.#servers().map(async (server): Promise<Greeting> => {
+        const target = this.#target(server);
+        try {
+          await this.#patiently(server, () => reach.to(target));
+          return { server, facts: target.facts ?? { capabilities: {} } };
+        } catch (error) {
+          return {
+            server,
+            error: error instanceof HostRefused ? new AppError('server.failed', error.message) : asAppError(error),
+          };
+        }
+      }),
+    );
+    const failures = greetings.filter((greeting) => 'error' in greeting);
+    if (failures[0] && failures.length === greetings.length) throw failures[0].error;
+    this.#greeted = true;
+    return mergeGreetings(greetings, this.record.protocolVersion, this.#options.version);
+  }
+
+  request(incoming: IncomingRequest, reply: Reply): void {
+    const { message, key } = incoming;
+    const merged = this.#merged(incoming);
+    if (merged) {
+      const { id } = message;
+      merged.then(
+        (result) => reply.json(200, JSON.stringify({ jsonrpc: '2.0', id, result })),
+        (error: unknown) => reply.fail(asAppError(error), id),
+      );
+      return;
+    }
+    const { server, params } = route(message, this.#servers());
+    const own = { ...message, params };
+    const stream = new RequestStream(this.#options.reach, this.#target(server), reply, translator(server));
+    stream.post({ message: own, payload: JSON.stringify(own), key }, this.record.protocolVersion);
+  }
+
+  /** What is asked of all servers at once; undefined: it is for one of them. */
+  #merged(incoming: IncomingRequest): Promise<object> | undefined {
+    const list = LIST_METHODS[incoming.message.method];
+    if (list) return this.#list(list, incoming);
+    return incoming.message.method === 'logging/setLevel' ? this.#setLevel(incoming) : undefined;
+  }
+
+  async notify(incoming: IncomingNotice): Promise<void> {
+    const { message, key } = incoming;
+    const { reach } = this.#options;
+    const to = async (server: ServerName, own: IncomingNotice['message']): Promise<void> => {
+      await postNotice(reach, this.#target(server), { message: own, payload: JSON.stringify(own), key });
+    };
+    if (isResponse(message)) {
+      const answered = splitId(this.#servers(), message.id);
+      if (answered) await to(answered.server, { ...message, id: answered.own });
+      return; // an answer to a question that nobody asked
+    }
+    if (message.method === 'notifications/progress') {
+      const token = splitId(this.#servers(), message.params?.progressToken);
+      if (token) await to(token.server, { ...message, params: { ...message.params, progressToken: token.own } });
+      return;
+    }
+    // What concerns a request goes to every server that may run it: a host ignores ids that it does not know.
+    await Promise.all(this.#reached().map((server) => to(server, message)));
+  }
+
+  resume(cursor: RequestCursor, reply: Reply): void {
+    const target = this.#target(this.#known(cursor.server));
+    new RequestStream(this.#options.reach, target, reply, translator(target.server)).resume(cursor);
+  }
+
+  listen(cursor: StandaloneCursor | undefined, reply: Reply): void {
+    this.streams += 1;
+    reply.onClose(() => {
+      this.streams -= 1;
+    });
+    const { reach, clock } = this.#options;
+    const stream = new StandaloneStream(reach, reply, clock, cursor?.offsets);
+    for (const server of this.#servers()) stream.add(this.#target(server), translator(server));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#targets.values()].map((target) => target.link?.close(this.record.id).catch(() => {})));
+  }
+
+  /** The session's servers that should run. */
+  #servers(): ServerName[] {
+    const { servers } = this.#options.live.record;
+    return Object.keys(servers).filter((name) => servers[name]?.desired === 'running');
+  }
+
+  /** Those that a notification has a meaning for. */
+  #reached(): ServerName[] {
+    return this.#servers().filter((server) => this.#target(server).link !== undefined || this.#target(server).resume);
+  }
+
+  #known(server: ServerName): ServerName {
+    if (this.#servers().includes(server)) return server;
+    throw new AppError(
+      'server.unknown',
+      `This session runs no server "${server}"; it runs: ${this.#servers().join(', ')}`,
+    );
+  }
+
+  #target(server: ServerName): Target {
+    const known = this.#targets.get(server);
+    if (known) return known;
+    const target = newTarget(this.#options.live.record, this.record, server, this.#greeted);
+    this.#targets.set(server, target);
+    return target;
+  }
+
+  async #list(list: ListMethod, { message, key }: IncomingRequest): Promise<object> {
+    const { cursor, ...params } = message.params ?? {};
+    const cursors = cursor === undefined ? undefined : decodeCursor(cursor);
+    const servers = this.#servers().filter((server) => !cursors || cursors.has(server));
+    const answers = await Promise.all(
+      servers.map(async (server): Promise<ListAnswer> => {
+        const own = cursors ? { ...params, cursor: cursors.get(server) } : params;
+        const result = await this.#ask(server, list.capability, { ...message, params: own }, key);
+        return result instanceof AppError ? { server, error: result } : { server, result };
+      }),
+    );
+    return mergeLists(list, answers);
+  }
+
+  async #setLevel({ message, key }: IncomingRequest): Promise<object> {
+    const results = await Promise.all(this.#servers().map((server) => this.#ask(server, 'logging', message, key)));
+    const failure = results.find((result) => result instanceof AppError);
+    if (failure && results.every((result) => result instanceof AppError)) throw failure;
+    return {};
+  }
+
+  /** One server's result, or its error. A server without the capability is not asked. */
+  async #ask(
+    server: ServerName,
+    capability: string,
+    message: RpcRequest,
+    key: string,
+  ): Promise<Record<string, unknown> | AppError> {
+    const { reach } = this.#options;
+    const target = this.#target(server);
+    try {
+      return await this.#patiently(server, async (signal) => {
+        if (!target.facts) await reach.to(target);
+        if (target.facts?.capabilities[capability] === undefined) return {};
+        return ask(reach, target, { ...message, key }, signal);
+      });
+    } catch (error) {
+      return error instanceof HostRefused ? new AppError('server.failed', error.message) : asAppError(error);
+    }
+  }
+
+  #patiently<T>(server: ServerName, task: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const late = () =>
+      new AppError('server.busy', `Server "${server}" did not answer within ${PATIENCE_MS / 1000} s`, {
+        retryAfter: 1,
+      });
+    return within(this.#options.clock, PATIENCE_MS, late, task);
+  }
+}

@@ -1,0 +1,104 @@
+import { type AppError, asAppError } from '../../core/errors.ts';
+import { isRequest, type RequestId, type RpcMessage, type RpcRequest, rpcError } from '../../core/json-rpc.ts';
+import type { IncomingNotice, IncomingRequest } from './incoming.ts';
+import type { Reply } from './reply.ts';
+
+export interface BatchWork {
+  request(incoming: IncomingRequest, reply: Reply): Promise<void>;
+  notify(incoming: IncomingNotice): Promise<void>;
+}
+
+/**
+ * Answers a batch of 2025-03-26 (basic/transports, "Sending Messages to the Server"): one JSON array of all answers, or, once a
+ * server has something else to say, a stream. Its events have no ids: an id names a place in one stream, and these are many.
+ */
+export async function answerBatch(
+  messages: readonly RpcMessage[],
+  key: string,
+  reply: Reply,
+  work: BatchWork,
+): Promise<void> {
+  const requests = messages.filter(isRequest);
+  const answers = new Answers(reply, requests.length);
+  const parts = messages.map(async (message, index) => {
+    // One key came with the batch; each message needs its own, and the same one when the batch is sent again.
+    const incoming = { message, payload: JSON.stringify(message), key: `${key}-${index}` };
+    if (!isRequest(message)) return work.notify(incoming as IncomingNotice);
+    const part = new Part(answers);
+    try {
+      await work.request(incoming as IncomingRequest, part);
+    } catch (error) {
+      part.fail(asAppError(error), (message as RpcRequest).id);
+    }
+  });
+  await Promise.all(parts);
+  if (requests.length === 0) reply.accept(202);
+}
+
+/** Collects the answers of all parts. */
+class Answers {
+  readonly reply: Reply;
+  #left: number;
+  #collected: Buffer[] | undefined = [];
+
+  constructor(reply: Reply, expected: number) {
+    this.reply = reply;
+    this.#left = expected;
+  }
+
+  /** A message that is no answer: from here on it is a stream. */
+  aside(payload: Buffer): void {
+    for (const answer of this.#collected ?? []) this.reply.send(answer, undefined, false);
+    this.#collected = undefined;
+    this.reply.send(payload, undefined, false);
+  }
+
+  /** A part is complete; with an answer, or cancelled without. */
+  complete(payload: Buffer | undefined): void {
+    this.#left -= 1;
+    if (!this.#collected) {
+      if (payload) this.reply.send(payload, undefined, this.#left === 0);
+      else if (this.#left === 0) this.reply.end();
+      return;
+    }
+    if (payload) this.#collected.push(payload);
+    if (this.#left === 0) this.reply.json(200, `[${this.#collected.map((answer) => answer.toString()).join(',')}]`);
+  }
+}
+
+/** What one request of a batch takes for its HTTP response. */
+class Part implements Reply {
+  readonly #answers: Answers;
+  primer: (() => string) | undefined;
+
+  constructor(answers: Answers) {
+    this.#answers = answers;
+  }
+
+  get congested(): boolean {
+    return this.#answers.reply.congested;
+  }
+  onClose(callback: () => void): void {
+    this.#answers.reply.onClose(callback);
+  }
+  onDrain(callback: () => void): void {
+    this.#answers.reply.onDrain(callback);
+  }
+  startTimer(): void {}
+  stream(): void {}
+  accept(): void {}
+
+  send(payload: Buffer, _id: (() => string) | undefined, last: boolean): void {
+    if (last) this.#answers.complete(payload);
+    else this.#answers.aside(payload);
+  }
+  json(_status: number, body: Buffer | string): void {
+    this.#answers.complete(Buffer.from(body));
+  }
+  end(): void {
+    this.#answers.complete(undefined);
+  }
+  fail(error: AppError, id: RequestId | null): void {
+    this.json(error.status, JSON.stringify(rpcError(id, error.rpcCode, error.message, error.data)));
+  }
+}

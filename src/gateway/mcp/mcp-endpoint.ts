@@ -1,0 +1,286 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../../core/clock.ts';
+import type { ConnectionRecord } from '../../core/connection.ts';
+import { AppError, asAppError } from '../../core/errors.ts';
+import { HostRefused } from '../../core/host-link.ts';
+import { isConnectionId, newConnectionId, type ServerName } from '../../core/ids.ts';
+import {
+  asMessage,
+  idOf,
+  isRequest,
+  type RequestId,
+  type RpcMessage,
+  type RpcRequest,
+  rpcError,
+} from '../../core/json-rpc.ts';
+import type { Logger } from '../../core/logger.ts';
+import { serverOf } from '../../core/session.ts';
+import type { ConnectionStore, SessionStore } from '../../core/store.ts';
+import { AggregateConversation } from './aggregate/conversation.ts';
+import { answerBatch } from './batch.ts';
+import { readBody } from './body.ts';
+import type { Conversation } from './conversation.ts';
+import { parseEventId } from './event-id.ts';
+import { accepts, bearer, checkOrigin, checkPost, type GuardOptions, single } from './guards.ts';
+import { Heart } from './heart.ts';
+import { type IncomingNotice, type IncomingRequest, singleLine } from './incoming.ts';
+import type { Reach } from './reach.ts';
+import { HttpReply, type Reply, type StreamOptions } from './reply.ts';
+import type { LiveSession, SessionCache } from './session-cache.ts';
+import { newTarget, SingleConversation } from './single-conversation.ts';
+import { DEFAULT_VERSION, hasBatches, isSpoken, negotiate, VERSIONS } from './versions.ts';
+
+export interface McpEndpointOptions {
+  readonly sessions: SessionCache;
+  readonly store: SessionStore & ConnectionStore;
+  readonly reach: Reach;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly guard: GuardOptions;
+  readonly streams: StreamOptions & { readonly heartbeatMs: number };
+  readonly bodyLimitBytes: number;
+  readonly connectionsPerSession: number;
+  readonly version: string;
+}
+
+const PATH = /^\/mcp(?:\/([^/?]+))?\/?(?:\?.*)?$/;
+
+/** Streamable HTTP (2025-11-25, 2025-06-18, 2025-03-26: basic/transports) at `/mcp` and `/mcp/{server}`. */
+export class McpEndpoint implements Disposable {
+  readonly #options: McpEndpointOptions;
+  readonly #heart: Heart;
+
+  constructor(options: McpEndpointOptions) {
+    this.#options = options;
+    this.#heart = new Heart(options.streams.heartbeatMs);
+  }
+
+  /** Answers a request if it is for this endpoint. False: it is not. */
+  handle(req: IncomingMessage, res: ServerResponse): boolean {
+    const match = PATH.exec(req.url ?? '');
+    if (!match) return false;
+    const reply = new HttpReply(res, this.#options.streams, this.#heart);
+    this.#answer(req, reply, match[1]).catch((error: unknown) => this.#fail(reply, error, null));
+    return true;
+  }
+
+  /** Ends all open streams: their clients come back to whoever serves then. */
+  endStreams(): void {
+    this.#heart.endAll();
+  }
+
+  [Symbol.dispose](): void {
+    this.#heart[Symbol.dispose]();
+  }
+
+  async #answer(req: IncomingMessage, reply: Reply, server: ServerName | undefined): Promise<void> {
+    checkOrigin(req.headers, this.#options.guard);
+    switch (req.method) {
+      case 'POST':
+        return this.#post(req, reply, server);
+      case 'GET':
+        return this.#get(req, reply, server);
+      case 'DELETE':
+        return this.#delete(req, reply, server);
+      default:
+        reply.json(405, JSON.stringify(rpcError(null, -32600, 'Use POST, GET or DELETE')), {
+          allow: 'POST, GET, DELETE',
+        });
+    }
+  }
+
+  async #post(req: IncomingMessage, reply: Reply, server: ServerName | undefined): Promise<void> {
+    checkPost(req);
+    const token = bearer(req.headers);
+    const body = await readBody(req, this.#options.bodyLimitBytes);
+    let id: RequestId | null = null;
+    try {
+      const value = parse(body);
+      id = idOf(value);
+      const live = await this.#options.sessions.admit(token);
+      if (Array.isArray(value)) return await this.#batch(req, reply, live, server, value);
+      const message = validated(value);
+      if (isRequest(message) && message.method === 'initialize')
+        return await this.#initialize(reply, live, server, message);
+      const conversation = await this.#conversation(req, live, server);
+      const incoming = { message, payload: singleLine(body, value), key: keyOf(req) };
+      await this.#pass(conversation, incoming, reply);
+    } catch (error) {
+      this.#fail(reply, error, id);
+    }
+  }
+
+  async #pass(conversation: Conversation, incoming: IncomingRequest | IncomingNotice, reply: Reply): Promise<void> {
+    if (isIncomingRequest(incoming)) {
+      // The peer of the client is this gateway (2025-11-25, basic/utilities/ping).
+      if (incoming.message.method === 'ping')
+        reply.json(200, JSON.stringify({ jsonrpc: '2.0', id: incoming.message.id, result: {} }));
+      else conversation.request(incoming, reply);
+      return;
+    }
+    await this.#notify(conversation, incoming);
+    reply.accept(202);
+  }
+
+  async #notify(conversation: Conversation, incoming: IncomingNotice): Promise<void> {
+    // Roots would replace the directories that the session allows (D9); servers were told that there are none.
+    if ('method' in incoming.message && incoming.message.method === 'notifications/roots/list_changed') return;
+    await conversation.notify(incoming);
+  }
+
+  async #batch(
+    req: IncomingMessage,
+    reply: Reply,
+    live: LiveSession,
+    server: ServerName | undefined,
+    values: unknown[],
+  ): Promise<void> {
+    const conversation = await this.#conversation(req, live, server);
+    if (!hasBatches(conversation.record.protocolVersion)) {
+      throw new AppError(
+        'request.invalid',
+        `Protocol version ${conversation.record.protocolVersion} has no batches: send one message`,
+      );
+    }
+    const messages = values.map(validated);
+    if (messages.length === 0) throw new AppError('request.invalid', 'The batch is empty');
+    await answerBatch(messages, keyOf(req), reply, {
+      request: (incoming, part) => this.#pass(conversation, incoming, part),
+      notify: (incoming) => this.#notify(conversation, incoming),
+    });
+  }
+
+  async #initialize(
+    reply: Reply,
+    live: LiveSession,
+    server: ServerName | undefined,
+    { id, params = {} }: RpcRequest,
+  ): Promise<void> {
+    const { store, clock, connectionsPerSession } = this.#options;
+    if (server !== undefined && !serverOf(live.record, server)) throw noServer(live, server);
+    if ((await store.count(live.record.id)) >= connectionsPerSession) {
+      const advice = 'end some of its clients, or the session';
+      throw new AppError(
+        'connection.quota',
+        `This session has ${connectionsPerSession} connections, which is the limit: ${advice}`,
+      );
+    }
+    const { roots: _, ...capabilities } = (params.capabilities ?? {}) as Record<string, unknown>;
+    const record: ConnectionRecord = {
+      id: newConnectionId(),
+      session: live.record.id,
+      ...(server === undefined ? {} : { server }),
+      protocolVersion: negotiate(params.protocolVersion),
+      initialize: { ...params, capabilities },
+      createdAt: clock.now(),
+    };
+    const conversation = this.#converse(live, record, false);
+    try {
+      const result = await conversation.initialize();
+      if (!(await store.add(record))) throw new AppError('session.over', 'This session has ended');
+      live.conversations.set(record.id, conversation);
+      reply.json(200, JSON.stringify({ jsonrpc: '2.0', id, result }), { 'mcp-session-id': record.id });
+    } catch (error) {
+      void conversation.close();
+      if (!(error instanceof HostRefused)) throw error;
+      // The server's own refusal, as it worded it.
+      reply.json(200, JSON.stringify({ jsonrpc: '2.0', id, error: error.data }));
+    }
+  }
+
+  async #get(req: IncomingMessage, reply: Reply, server: ServerName | undefined): Promise<void> {
+    if (!accepts(req.headers.accept, 'text/event-stream')) {
+      throw new AppError('request.not-acceptable', 'Accept must list text/event-stream');
+    }
+    const live = await this.#options.sessions.admit(bearer(req.headers));
+    const conversation = await this.#conversation(req, live, server);
+    const last = single(req.headers['last-event-id']);
+    if (last === undefined) {
+      conversation.listen(undefined, reply);
+      return;
+    }
+    const cursor = parseEventId(last);
+    if (!cursor) throw new AppError('request.invalid', 'This Last-Event-ID is not one that was given here');
+    if (cursor.kind === 'request') conversation.resume(cursor, reply);
+    else conversation.listen(cursor, reply);
+  }
+
+  async #delete(req: IncomingMessage, reply: Reply, server: ServerName | undefined): Promise<void> {
+    const live = await this.#options.sessions.admit(bearer(req.headers));
+    const conversation = await this.#conversation(req, live, server);
+    const { id, session } = conversation.record;
+    await this.#options.store.remove(session, id);
+    live.conversations.delete(id);
+    void conversation.close();
+    reply.accept(200);
+  }
+
+  /** @throws AppError `connection.missing`, `connection.over`, `protocol.version` */
+  async #conversation(req: IncomingMessage, live: LiveSession, server: ServerName | undefined): Promise<Conversation> {
+    const id = single(req.headers['mcp-session-id']);
+    if (id === undefined)
+      throw new AppError('connection.missing', 'The header Mcp-Session-Id is missing: send "initialize" first');
+    const conversation = live.conversations.get(id) ?? (await this.#find(live, id));
+    // The same answer whether it never was, is over, or is somebody else's or another server's.
+    if (!conversation || conversation.record.server !== server) {
+      throw new AppError('connection.over', 'No such connection in this session: send "initialize" again');
+    }
+    const version = single(req.headers['mcp-protocol-version']) ?? DEFAULT_VERSION;
+    if (!isSpoken(version)) {
+      throw new AppError('protocol.version', `MCP-Protocol-Version must be one of ${VERSIONS.join(', ')}`);
+    }
+    return conversation;
+  }
+
+  /** A connection that another replica made, or this one before it was started again. */
+  async #find(live: LiveSession, id: string): Promise<Conversation | undefined> {
+    const record = isConnectionId(id) ? await this.#options.store.find(live.record.id, id) : undefined;
+    if (!record) return undefined;
+    const known = live.conversations.get(id); // somebody found it meanwhile
+    if (known) return known;
+    const conversation = this.#converse(live, record, true);
+    live.conversations.set(id, conversation);
+    return conversation;
+  }
+
+  #converse(live: LiveSession, record: ConnectionRecord, resume: boolean): Conversation {
+    const { reach, clock, version } = this.#options;
+    if (record.server === undefined) return new AggregateConversation({ reach, clock, version, live }, record, resume);
+    return new SingleConversation({ reach, clock }, record, newTarget(live.record, record, record.server, resume));
+  }
+
+  #fail(reply: Reply, cause: unknown, id: RequestId | null): void {
+    const error = asAppError(cause);
+    if (error.code === 'internal') this.#options.log.error({ err: cause }, 'a request failed');
+    reply.fail(error, id);
+  }
+}
+
+function parse(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    throw new AppError('request.unparsable', 'The body is not JSON');
+  }
+}
+
+/** @throws AppError `request.invalid` */
+function validated(value: unknown): RpcMessage {
+  const message = asMessage(value);
+  if (typeof message === 'string') throw new AppError('request.invalid', `Not a JSON-RPC message: ${message}`);
+  return message;
+}
+
+/** The key that the balancer, or the client, set for this request and all its repetitions; else one of our own. */
+function keyOf(req: IncomingMessage): string {
+  return single(req.headers['idempotency-key'])?.slice(0, 256) || randomUUID();
+}
+
+const isIncomingRequest = (incoming: IncomingRequest | IncomingNotice): incoming is IncomingRequest =>
+  isRequest(incoming.message);
+
+function noServer(live: LiveSession, server: ServerName): AppError {
+  const names = Object.keys(live.record.servers).join(', ');
+  return new AppError('server.unknown', `This session has no server "${server.slice(0, 64)}"; it has: ${names}`);
+}

@@ -1,0 +1,123 @@
+import type { EndReason } from '../../core/channel.ts';
+import { AppError, asAppError } from '../../core/errors.ts';
+import { type HostLink, HostRefused, type Leave, LinkLost, type Subscriber } from '../../core/host-link.ts';
+import type { Reach } from './reach.ts';
+import type { Target } from './target.ts';
+
+/** Where the messages of one stream go. After `last`, `end` or `failed` nothing comes. */
+export interface Sink {
+  entry(offset: number, payload: Buffer, last: boolean): void;
+  end(why: EndReason): void;
+  failed(error: AppError): void;
+  /** The channel is in another instance now: what the server may have said in between is not known. */
+  moved?(): void;
+}
+
+/** Begins, or goes on, on a link. `seen`: offset of the last message that was passed on; undefined: none yet. */
+export type Begin = (link: HostLink, subscriber: Subscriber, seen: number | undefined) => Leave;
+
+/**
+ * One stream of one channel, followed through whatever happens to links: when one is lost the instance is found again and
+ * the stream goes on there. A message that was posted is never run twice (D3): it is posted again only to the same host,
+ * which knows its key.
+ */
+export class Pursuit implements Subscriber {
+  readonly #reach: Reach;
+  readonly #target: Target;
+  readonly #begin: Begin;
+  readonly #sink: Sink;
+  #leave: Leave | undefined;
+  #boot: string | undefined;
+  #seen: number | undefined;
+  #done = false;
+
+  constructor(reach: Reach, target: Target, begin: Begin, sink: Sink, seen?: number) {
+    this.#reach = reach;
+    this.#target = target;
+    this.#begin = begin;
+    this.#sink = sink;
+    this.#seen = seen;
+  }
+
+  start(): this {
+    const { link, reaching } = this.#target;
+    if (link && !link.lost && !reaching) this.#on(link);
+    else this.#find();
+    return this;
+  }
+
+  /** Nothing more is wanted. What runs goes on running. */
+  leave(): void {
+    this.#done = true;
+    this.#leave?.();
+  }
+
+  entry(offset: number, payload: Buffer, last: boolean): void {
+    if (this.#done || (this.#seen !== undefined && offset <= this.#seen)) return;
+    this.#seen = offset;
+    if (last) this.#done = true;
+    this.#sink.entry(offset, payload, last);
+  }
+
+  end(why: EndReason): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#sink.end(why);
+  }
+
+  failed(error: HostRefused | LinkLost): void {
+    if (this.#done) return;
+    if (error instanceof LinkLost || error.code === 'no-channel') {
+      this.#target.link = undefined;
+      this.#find();
+    } else this.#fail(asRelayError(error));
+  }
+
+  #find(): void {
+    this.#reach.to(this.#target).then(
+      ({ link }) => this.#on(link),
+      (error: unknown) => this.#fail(error instanceof HostRefused ? asRelayError(error) : asAppError(error)),
+    );
+  }
+
+  #on(link: HostLink): void {
+    if (this.#done) return;
+    if (this.#boot !== undefined && this.#boot !== link.boot) {
+      if (!this.#sink.moved) {
+        this.#fail(unknownOutcome());
+        return;
+      }
+      this.#seen = undefined; // offsets of another log
+      this.#sink.moved();
+    }
+    this.#boot = link.boot;
+    this.#leave = this.#begin(link, this, this.#seen);
+  }
+
+  #fail(error: AppError): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#sink.failed(error);
+  }
+}
+
+const unknownOutcome = () =>
+  new AppError(
+    'call.outcome-unknown',
+    'The instance ended while it ran this call; whether the call took effect is unknown',
+  );
+
+function asRelayError(error: HostRefused): AppError {
+  switch (error.code) {
+    case 'key-reused':
+      return new AppError('request.key-reused', error.message);
+    case 'gap':
+    case 'no-stream':
+      return new AppError(
+        'call.result-gone',
+        'What the server said is no longer kept; whether the call took effect is unknown',
+      );
+    default:
+      return new AppError('server.failed', error.message, { data: error.data });
+  }
+}

@@ -1,0 +1,151 @@
+import type { ServerResponse } from 'node:http';
+import type { AppError } from '../../core/errors.ts';
+import { type RequestId, rpcError } from '../../core/json-rpc.ts';
+import type { Heart } from './heart.ts';
+
+export interface StreamOptions {
+  /** The `retry:` of a stream: after what time a client comes back, milliseconds. */
+  readonly retryMs: number;
+  /** How long an answer may take before its response becomes a stream, milliseconds. */
+  readonly streamAfterMs: number;
+}
+
+/** Where the answer to one message of a client goes. */
+export interface Reply {
+  /** Makes the id of the event that a stream begins with; undefined: the client's revision has no such event. */
+  primer: (() => string) | undefined;
+  /** The client reads more slowly than the server speaks. */
+  readonly congested: boolean;
+  /** Calls back when the client has gone or everything was said. */
+  onClose(callback: () => void): void;
+  onDrain(callback: () => void): void;
+  /** From now on an answer that takes long becomes a stream. */
+  startTimer(): void;
+  /** Begins the stream, if it has not begun. */
+  stream(): void;
+  /**
+   * Sends one message.
+   * @param id makes the event's id, if the message becomes an event
+   * @param last the answer is complete with it
+   */
+  send(payload: Buffer, id: (() => string) | undefined, last: boolean): void;
+  /** The whole answer is this JSON. */
+  json(status: number, body: Buffer | string, headers?: Readonly<Record<string, string>>): void;
+  /** The answer is only a status: 202 for what needs none, 200 for a DELETE. */
+  accept(status: 200 | 202): void;
+  /** Ends without an answer: the request was cancelled, or the stream is somebody else's now. */
+  end(): void;
+  /** Answers with an error that carries the request's own id: clients hang on others (D6). */
+  fail(error: AppError, id: RequestId | null): void;
+}
+
+const DATA = Buffer.from('data: ');
+const END = Buffer.from('\n\n');
+const JSON_TYPE = 'application/json';
+
+/**
+ * The HTTP response to one POST or GET: one JSON body if the first message is the last, else a stream of server-sent events.
+ * Headers are held back until the first message, so that a balancer may still retry, but not for longer than
+ * `streamAfterMs`: then the stream begins with an event that the client can come back with.
+ */
+export class HttpReply implements Reply {
+  readonly #res: ServerResponse;
+  readonly #options: StreamOptions;
+  readonly #heart: Heart;
+  #timer: NodeJS.Timeout | undefined;
+  #streaming = false;
+  primer: (() => string) | undefined;
+
+  constructor(res: ServerResponse, options: StreamOptions, heart: Heart) {
+    this.#res = res;
+    this.#options = options;
+    this.#heart = heart;
+    res.once('close', () => this.#stop());
+  }
+
+  get #closed(): boolean {
+    return this.#res.destroyed || this.#res.writableEnded;
+  }
+
+  get congested(): boolean {
+    return this.#res.writableLength > CONGESTED;
+  }
+
+  onClose(callback: () => void): void {
+    this.#res.once('close', callback);
+  }
+
+  onDrain(callback: () => void): void {
+    this.#res.once('drain', callback);
+  }
+
+  startTimer(): void {
+    this.#timer = setTimeout(() => this.stream(), this.#options.streamAfterMs);
+  }
+
+  stream(): void {
+    if (this.#streaming || this.#closed) return;
+    this.#streaming = true;
+    clearTimeout(this.#timer);
+    this.#res.writeHead(200, {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-cache, no-transform',
+      'x-accel-buffering': 'no',
+    });
+    const primer = this.primer === undefined ? '' : `id: ${this.primer()}\ndata: \n`;
+    // A field block without data is no event; `retry` alone is taken all the same.
+    this.#res.write(`${primer}retry: ${this.#options.retryMs}\n\n`);
+    this.#heart.add(this.#res);
+  }
+
+  send(payload: Buffer, id: (() => string) | undefined, last: boolean): void {
+    if (this.#closed) return;
+    if (last && !this.#streaming) {
+      this.json(200, payload);
+      return;
+    }
+    this.stream();
+    const head = id === undefined ? DATA : Buffer.from(`id: ${id()}\ndata: `);
+    this.#res.write(Buffer.concat([head, payload, END]));
+    if (last) this.#res.end();
+  }
+
+  json(status: number, body: Buffer | string, headers: Readonly<Record<string, string>> = {}): void {
+    if (this.#closed) return;
+    clearTimeout(this.#timer);
+    this.#res.writeHead(status, { 'content-type': JSON_TYPE, 'content-length': Buffer.byteLength(body), ...headers });
+    this.#res.end(body);
+  }
+
+  accept(status: 200 | 202): void {
+    if (this.#closed) return;
+    this.#res.writeHead(status, { 'content-length': 0 }).end();
+  }
+
+  end(): void {
+    if (this.#closed) return;
+    this.stream();
+    this.#res.end();
+  }
+
+  fail(error: AppError, id: RequestId | null): void {
+    const body = JSON.stringify(rpcError(id, error.rpcCode, error.message, error.data));
+    if (this.#streaming) {
+      this.send(Buffer.from(body), undefined, true);
+      return;
+    }
+    const headers: Record<string, string> = {};
+    if (error.retryAfter !== undefined) headers['retry-after'] = String(error.retryAfter);
+    if (error.status === 401) headers['www-authenticate'] = 'Bearer';
+    if (error.status === 413) headers.connection = 'close';
+    this.json(error.status, body, headers);
+  }
+
+  #stop(): void {
+    clearTimeout(this.#timer);
+    this.#heart.remove(this.#res);
+  }
+}
+
+/** Bytes waiting for one client above which it is left to catch up from the host's log. */
+const CONGESTED = 1 << 20;

@@ -1,0 +1,70 @@
+import { streamOf } from '../../core/ids.ts';
+import { type RequestCursor, requestEventId } from './event-id.ts';
+import type { IncomingRequest } from './incoming.ts';
+import { postKind } from './post-kind.ts';
+import { type Begin, Pursuit, type Sink } from './pursuit.ts';
+import type { Reach } from './reach.ts';
+import type { Reply } from './reply.ts';
+import type { Target } from './target.ts';
+import { hasPriming } from './versions.ts';
+
+/** What a server's message becomes on its way to the client. */
+export type Translate = (payload: Buffer) => Buffer;
+
+/** Joins one request's stream, wherever its server runs, to the client's HTTP response. */
+export class RequestStream {
+  readonly #reach: Reach;
+  readonly #target: Target;
+  readonly #reply: Reply;
+  readonly #translate: Translate | undefined;
+
+  constructor(reach: Reach, target: Target, reply: Reply, translate?: Translate) {
+    this.#reach = reach;
+    this.#target = target;
+    this.#reply = reply;
+    this.#translate = translate;
+  }
+
+  /** Posts the request and sends what comes. */
+  post(incoming: IncomingRequest, protocolVersion: string): void {
+    const { message, key, payload } = incoming;
+    const kind = postKind(message);
+    const stream = streamOf(key);
+    const { server, connection } = this.#target;
+    const cursor: RequestCursor = { kind: 'request', server, stream, offset: 0, request: message.id };
+    if (hasPriming(protocolVersion)) this.#reply.primer = () => requestEventId(cursor);
+    this.#reply.startTimer();
+    const begin: Begin = (link, subscriber, seen) =>
+      seen === undefined
+        ? link.post(connection, key, kind, payload, subscriber)
+        : link.follow(connection, stream, seen, subscriber);
+    this.#run(begin, cursor);
+  }
+
+  /** Sends what comes behind `cursor`. */
+  resume(cursor: RequestCursor): void {
+    const begin: Begin = (link, subscriber, seen = cursor.offset) =>
+      link.follow(this.#target.connection, cursor.stream, seen, subscriber);
+    this.#reply.stream();
+    this.#run(begin, cursor, cursor.offset);
+  }
+
+  #run(begin: Begin, cursor: RequestCursor, seen?: number): void {
+    const reply = this.#reply;
+    const sink: Sink = {
+      entry: (offset, payload, last) => {
+        const translated = this.#translate ? this.#translate(payload) : payload;
+        reply.send(translated, () => requestEventId({ ...cursor, offset }), last);
+        if (last || !reply.congested) return;
+        // The client is slow: the rest waits in the host's log, not here.
+        pursuit.leave();
+        reply.onDrain(() => this.resume({ ...cursor, offset }));
+      },
+      end: () => reply.end(),
+      failed: (error) => reply.fail(error, cursor.request),
+    };
+    const pursuit = new Pursuit(this.#reach, this.#target, begin, sink, seen);
+    reply.onClose(() => pursuit.leave());
+    pursuit.start();
+  }
+}

@@ -1,0 +1,82 @@
+import type { Clock } from '../../core/clock.ts';
+import type { ConnectionRecord } from '../../core/connection.ts';
+import type { ServerName } from '../../core/ids.ts';
+import type { SessionRecord } from '../../core/session.ts';
+import type { Conversation } from './conversation.ts';
+import type { RequestCursor, StandaloneCursor } from './event-id.ts';
+import type { IncomingNotice, IncomingRequest } from './incoming.ts';
+import { postNotice } from './notice.ts';
+import type { Reach } from './reach.ts';
+import type { Reply } from './reply.ts';
+import { RequestStream } from './request-stream.ts';
+import { StandaloneStream } from './standalone-stream.ts';
+import type { Target } from './target.ts';
+
+export interface ConversationOptions {
+  readonly reach: Reach;
+  readonly clock: Clock;
+}
+
+/** A target that was not reached yet. `resume`: the client was initialized before. */
+export function newTarget(
+  session: Pick<SessionRecord, 'id' | 'nonce'>,
+  record: ConnectionRecord,
+  server: ServerName,
+  resume: boolean,
+): Target {
+  return {
+    session: { id: session.id, nonce: session.nonce },
+    server,
+    connection: record.id,
+    initialize: JSON.stringify({ ...record.initialize, protocolVersion: record.protocolVersion }),
+    resume,
+    link: undefined,
+    facts: undefined,
+    reaching: undefined,
+  };
+}
+
+/** A client that talks to one server: what either says goes to the other as it is. */
+export class SingleConversation implements Conversation {
+  readonly record: ConnectionRecord;
+  readonly #options: ConversationOptions;
+  readonly #target: Target;
+  streams = 0;
+
+  constructor(options: ConversationOptions, record: ConnectionRecord, target: Target) {
+    this.#options = options;
+    this.record = record;
+    this.#target = target;
+  }
+
+  async initialize(): Promise<object> {
+    const { result } = await this.#options.reach.to(this.#target);
+    // The version is a matter between this gateway and the client.
+    return { ...(JSON.parse(result.toString()) as object), protocolVersion: this.record.protocolVersion };
+  }
+
+  request(incoming: IncomingRequest, reply: Reply): void {
+    new RequestStream(this.#options.reach, this.#target, reply).post(incoming, this.record.protocolVersion);
+  }
+
+  async notify(incoming: IncomingNotice): Promise<void> {
+    await postNotice(this.#options.reach, this.#target, incoming);
+  }
+
+  resume(cursor: RequestCursor, reply: Reply): void {
+    new RequestStream(this.#options.reach, this.#target, reply).resume(cursor);
+  }
+
+  listen(cursor: StandaloneCursor | undefined, reply: Reply): void {
+    this.streams += 1;
+    reply.onClose(() => {
+      this.streams -= 1;
+    });
+    const { reach, clock } = this.#options;
+    new StandaloneStream(reach, reply, clock, cursor?.offsets).add(this.#target);
+  }
+
+  async close(): Promise<void> {
+    await this.#target.link?.close(this.#target.connection).catch(() => {});
+  }
+}

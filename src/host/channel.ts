@@ -1,0 +1,264 @@
+import type { HostLimits, PostKind } from '../core/channel.ts';
+import type { Clock } from '../core/clock.ts';
+import { AppError, asAppError, ERRORS, messageOf } from '../core/errors.ts';
+import { isRequest, isResponse, type RequestId, type RpcMessage, type RpcRequest, rpcError } from '../core/json-rpc.ts';
+import { ChannelLog, type Follower, Refusal, type Stream } from './channel-log.ts';
+import { Handshake } from './handshake.ts';
+import type { Launcher } from './launcher.ts';
+import type { ServerEvents, ServerHandle } from './server-handle.ts';
+
+type RequestPost = PostKind & { type: 'request' };
+
+/** Notifications that concern no single request, whatever is running (2025-11-25, server/*, "List Changed Notification"). */
+const UNRELATED = /^notifications\/(?:(?:tools|prompts|resources)\/list_changed|resources\/updated)$/;
+
+const encode = (message: object): Buffer => Buffer.from(JSON.stringify(message));
+
+/** What the host itself answers to a server's request; undefined: the client is to answer it. */
+function ownAnswer({ id, method }: RpcRequest): RpcMessage | undefined {
+  if (method === 'ping') return { jsonrpc: '2.0', id, result: {} };
+  // A client's roots would replace the directories that the session allows (D9).
+  if (method === 'roots/list') return rpcError(id, ERRORS['method.unknown'].rpc, 'No roots here');
+  return undefined;
+}
+
+/**
+ * One MCP conversation of one client with one server: its log, its running requests, and the server, which is started
+ * on first use, ended when idle, and started again and initialized again without the client noticing.
+ */
+export class Channel implements ServerEvents {
+  readonly id: string;
+  readonly log: ChannelLog;
+  readonly #launcher: Launcher;
+  readonly #clock: Clock;
+  readonly #handshake: Handshake;
+  readonly #closed = new AbortController();
+  readonly #running = new Map<RequestId, Stream>();
+  /** The server's own requests that the client has not answered. */
+  readonly #asked = new Set<RequestId>();
+  #server: ServerHandle | undefined;
+  #starting: Promise<void> | undefined;
+  #waiting: Buffer[] = [];
+  lastUsedAt: number;
+
+  /** @param initialize the client's `initialize` parameters, JSON */
+  constructor(id: string, initialize: Buffer, launcher: Launcher, limits: HostLimits, clock: Clock) {
+    this.id = id;
+    this.log = new ChannelLog(limits, clock);
+    this.#launcher = launcher;
+    this.#clock = clock;
+    this.#handshake = new Handshake(initialize, limits.initializeMs, clock);
+    this.lastUsedAt = clock.now();
+  }
+
+  /** True while ending the server would be noticed. */
+  get busy(): boolean {
+    return (
+      this.#running.size > 0 ||
+      this.#asked.size > 0 ||
+      this.#starting !== undefined ||
+      this.log.standalone.follower !== undefined
+    );
+  }
+  get hasServer(): boolean {
+    return this.#server !== undefined;
+  }
+
+  /**
+   * The server's `initialize` result, JSON. Starts the server if it was never started.
+   * @param resume the client was told of an earlier initialization: the server gets `notifications/initialized` from here
+   * @throws Refusal `server-failed` or `initialize-refused`
+   */
+  async open(resume: boolean): Promise<Buffer> {
+    if (resume) this.#handshake.initialized = true;
+    if (this.#handshake.result === undefined) {
+      try {
+        await this.#ensure();
+      } catch (error) {
+        if (error instanceof Refusal) throw error;
+        const { message, data, retryAfter } = asAppError(error);
+        throw new Refusal('server-failed', message, { ...data, ...(retryAfter === undefined ? {} : { retryAfter }) });
+      }
+    }
+    return this.#handshake.result as Buffer;
+  }
+
+  /**
+   * Hands a message to the server, unless its key was seen before. A request's answer goes to `follower`.
+   * @param name of the key's stream (core/ids.ts, `streamOf`)
+   * @throws Refusal `key-reused`, `id-in-use` or `gap`
+   */
+  post(name: string, post: PostKind, payload: Buffer, follower: Follower): Stream {
+    this.lastUsedAt = this.#clock.now();
+    const { stream, fresh } = this.log.claim(name, post);
+    if (post.type !== 'request') {
+      this.log.complete(stream);
+      if (fresh) this.#pass(post, payload);
+      return this.log.follow(name, 0, follower);
+    }
+    if (fresh && this.#running.has(post.id)) {
+      this.log.append(
+        stream,
+        encode(rpcError(post.id, ERRORS['request.invalid'].rpc, 'A request with this id is still running')),
+        true,
+      );
+    } else if (fresh) this.#run(stream, post, payload);
+    return this.log.follow(name, 0, follower);
+  }
+
+  /** Ends an idle server; the next message starts one again. */
+  async sleep(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    await server?.close();
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort(new AppError('connection.over', 'The connection was closed'));
+    this.log.close();
+    await this.#starting?.catch(() => {});
+    await this.sleep();
+  }
+
+  /** Called by the server. */
+  onMessage(message: RpcMessage, raw: Buffer, related?: RequestId): void {
+    this.lastUsedAt = this.#clock.now();
+    if (this.#handshake.take(message)) return;
+    if (isResponse(message)) {
+      const stream = message.id === null ? undefined : this.#running.get(message.id);
+      if (!stream) return; // cancelled meanwhile, or never asked
+      this.#running.delete(message.id as RequestId);
+      this.#append(stream, raw, true);
+      return;
+    }
+    if (isRequest(message)) {
+      const own = ownAnswer(message);
+      if (own) {
+        this.#server?.send(encode(own));
+        return;
+      }
+      this.#asked.add(message.id);
+    }
+    this.#append(this.#streamFor(message, related), raw, false);
+  }
+
+  /** Called by the server when it has ended by itself. What was running has an outcome that nobody knows (D3). */
+  onExit(reason: string): void {
+    this.#server = undefined;
+    this.#handshake.fail(this.#launcher.describe(reason));
+    if (this.#starting) return;
+    this.#failRunning(
+      new AppError(
+        'call.outcome-unknown',
+        `The server ended while it ran this call (${reason}); whether the call took effect is unknown`,
+      ),
+    );
+    this.#asked.clear();
+    // Somebody listens for what the server says by itself: have one again without waiting for a call.
+    if (this.log.standalone.follower) this.#ensure().catch(() => {});
+  }
+
+  #run(stream: Stream, post: RequestPost, payload: Buffer): void {
+    this.#running.set(post.id, stream);
+    this.#handshake.remember(post.method, payload);
+    this.#send(payload);
+  }
+
+  /** A notification or a response of the client. */
+  #pass(post: Exclude<PostKind, RequestPost>, payload: Buffer): void {
+    if (post.type === 'response') {
+      if (this.#asked.delete(post.id)) this.#send(payload);
+      return;
+    }
+    if (post.method === 'notifications/initialized') {
+      if (this.#handshake.initialized) return;
+      this.#handshake.initialized = true;
+    }
+    if (post.method === 'notifications/cancelled') this.#cancel(post.cancels, payload);
+    // A sleeping server has no use for a notification.
+    else if (this.#server || this.#starting) this.#send(payload);
+  }
+
+  /** A cancelled request gets no answer (2025-11-25, basic/utilities/cancellation): its stream is complete without one. */
+  #cancel(id: RequestId | undefined, payload: Buffer): void {
+    const stream = id === undefined ? undefined : this.#running.get(id);
+    if (!stream || id === undefined) return;
+    this.#running.delete(id);
+    this.log.complete(stream);
+    const { follower } = stream;
+    stream.follower = undefined;
+    follower?.end('done');
+    this.#send(payload);
+  }
+
+  #send(payload: Buffer): void {
+    if (this.#server && !this.#starting) {
+      this.#server.send(payload);
+      return;
+    }
+    this.#waiting.push(payload);
+    this.#ensure().catch((error: unknown) => {
+      this.#waiting = [];
+      this.#failRunning(error instanceof AppError ? error : new AppError('server.failed', messageOf(error)));
+    });
+  }
+
+  #ensure(): Promise<void> {
+    if (this.#server && !this.#starting) return Promise.resolve();
+    this.#starting ??= this.#start().finally(() => {
+      this.#starting = undefined;
+    });
+    return this.#starting;
+  }
+
+  async #start(): Promise<void> {
+    const server = await this.#launcher.acquire(this, this.#closed.signal);
+    this.#server = server;
+    try {
+      await this.#handshake.run(server, this.#closed.signal);
+    } catch (error) {
+      await this.sleep();
+      // The client gets the server's own refusal of its `initialize`; a refused replay is a failure like others.
+      const refused = error instanceof Refusal && this.#handshake.result === undefined;
+      throw refused || error instanceof AppError ? error : this.#launcher.failed(messageOf(error));
+    }
+    this.#launcher.succeeded();
+    this.#starting = undefined;
+    for (const payload of this.#waiting.splice(0)) server.send(payload);
+  }
+
+  #failRunning(error: AppError): void {
+    for (const [id, stream] of this.#running) {
+      this.log.append(stream, encode(rpcError(id, error.rpcCode, error.message, error.data)), true);
+    }
+    this.#running.clear();
+  }
+
+  /** Appends what the server said, and stops reading it while whoever follows cannot keep up. */
+  #append(stream: Stream, raw: Buffer, last: boolean): void {
+    const { follower } = stream;
+    this.log.append(stream, raw, last);
+    const server = this.#server;
+    if (!follower?.congested || !server) return;
+    server.pause();
+    follower.onDrain(() => server.resume());
+  }
+
+  /**
+   * The stream that a server's notification or request belongs to. stdio does not say, so: progress goes where its token
+   * came from, what concerns the lists to the standalone stream, and the rest to the request that began last.
+   */
+  #streamFor(message: RpcMessage, related: RequestId | undefined): Stream {
+    const told = related === undefined ? undefined : this.#running.get(related);
+    if (told) return told;
+    const method = 'method' in message ? message.method : '';
+    if (UNRELATED.test(method)) return this.log.standalone;
+    if (method === 'notifications/progress') {
+      const token = (message as { params?: { progressToken?: unknown } }).params?.progressToken;
+      for (const stream of this.#running.values()) {
+        if ((stream.post as RequestPost).progress === token) return stream;
+      }
+    }
+    return [...this.#running.values()].at(-1) ?? this.log.standalone;
+  }
+}

@@ -1,0 +1,95 @@
+import type { HostLimits } from '../core/channel.ts';
+import type { Clock } from '../core/clock.ts';
+import { Channel } from './channel.ts';
+import { Refusal } from './channel-log.ts';
+import type { Launcher } from './launcher.ts';
+
+/** The channels of one host. Keeps the number of running servers within bounds by ending idle ones. */
+export class Channels {
+  readonly #channels = new Map<string, Channel>();
+  readonly #launcher: Launcher;
+  readonly #limits: HostLimits;
+  readonly #clock: Clock;
+
+  constructor(launcher: Launcher, limits: HostLimits, clock: Clock) {
+    this.#launcher = launcher;
+    this.#limits = limits;
+    this.#clock = clock;
+  }
+
+  get size(): number {
+    return this.#channels.size;
+  }
+
+  get logBytes(): number {
+    let bytes = 0;
+    for (const channel of this.#channels.values()) bytes += channel.log.bytes;
+    return bytes;
+  }
+
+  /** Last message in or out of any channel, milliseconds since the epoch. */
+  get lastUsedAt(): number | undefined {
+    let last: number | undefined;
+    for (const channel of this.#channels.values()) last = Math.max(last ?? 0, channel.lastUsedAt);
+    return last;
+  }
+
+  /**
+   * Opens a channel, or finds it open; resolves with the server's `initialize` result, JSON.
+   * @param initialize the client's parameters, JSON; empty: only if the channel is there
+   * @throws Refusal `no-channel`, `server-failed`, `initialize-refused`
+   */
+  async open(id: string, initialize: Buffer, resume: boolean): Promise<Buffer> {
+    let channel = this.#channels.get(id);
+    if (!channel) {
+      if (initialize.length === 0) throw new Refusal('no-channel', 'The host does not hold this channel');
+      await this.#makeRoom();
+      channel = this.#channels.get(id) ?? new Channel(id, initialize, this.#launcher, this.#limits, this.#clock);
+      this.#channels.set(id, channel);
+    }
+    try {
+      return await channel.open(resume);
+    } catch (error) {
+      if (this.#channels.get(id) === channel) this.#channels.delete(id);
+      await channel.close();
+      throw error;
+    }
+  }
+
+  /** @throws Refusal `no-channel` */
+  get(id: string): Channel {
+    const channel = this.#channels.get(id);
+    if (!channel) throw new Refusal('no-channel', 'The host does not hold this channel');
+    return channel;
+  }
+
+  async close(id: string): Promise<void> {
+    const channel = this.#channels.get(id);
+    this.#channels.delete(id);
+    await channel?.close();
+  }
+
+  async closeAll(): Promise<void> {
+    await Promise.all([...this.#channels.keys()].map((id) => this.close(id)));
+  }
+
+  /** Drops what is too old and ends servers that were not used for long. To be called from time to time. */
+  async sweep(): Promise<void> {
+    const idleSince = this.#clock.now() - this.#limits.childIdleMs;
+    for (const channel of this.#channels.values()) {
+      channel.log.trim();
+      if (channel.hasServer && !channel.busy && channel.lastUsedAt <= idleSince) await channel.sleep();
+    }
+  }
+
+  /** Ends the server that was idle longest, where one more would be too many. */
+  async #makeRoom(): Promise<void> {
+    if (this.#launcher.running < this.#limits.children) return;
+    let idlest: Channel | undefined;
+    for (const channel of this.#channels.values()) {
+      if (!channel.hasServer || channel.busy) continue;
+      if (!idlest || channel.lastUsedAt < idlest.lastUsedAt) idlest = channel;
+    }
+    await idlest?.sleep();
+  }
+}

@@ -1,0 +1,210 @@
+import { randomUUID, timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { CHANNEL_PROTOCOL, type HostAssignment, type HostStatus } from '../core/channel.ts';
+import type { Clock } from '../core/clock.ts';
+import { AppError, asAppError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import { Channels } from './channels.ts';
+import { CIRCUIT, Circuit } from './circuit.ts';
+import { Launcher } from './launcher.ts';
+import { LinkSession } from './link-session.ts';
+import { hostMetrics } from './metrics.ts';
+import { serverStarter } from './server-starter.ts';
+import { StderrTail } from './stderr-tail.ts';
+
+/** Without an assignment for this long the host ends: whoever started it is gone. */
+const UNCONFIGURED_MS = 30_000;
+const SWEEP_MS = 15_000;
+const MAX_ASSIGNMENT = 4 << 20;
+
+export interface HostOptions {
+  readonly configDir: string;
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** Called when the host has no reason to live any more; the program then calls `close` and exits. */
+  readonly onOver: (reason: string) => void;
+}
+
+interface Assigned {
+  readonly secret: Buffer;
+  readonly assignment: HostAssignment;
+  readonly launcher: Launcher;
+  readonly channels: Channels;
+}
+
+/**
+ * The program inside an instance: runs one MCP server and speaks to gateways. It learns what to run, and its secret, from
+ * the first `POST /configure` on its socket (D9).
+ *
+ * `GET /healthz`, `GET /metrics` (no secret in them, no authentication), `POST /configure`; with the bearer secret:
+ * `GET /status`, and `GET /link` upgraded to the channel protocol.
+ */
+export class Host {
+  readonly #options: HostOptions;
+  readonly #boot = randomUUID();
+  readonly #server: Server;
+  readonly #links = new Set<Duplex>();
+  #assigned: Promise<Assigned> | undefined;
+  #ready: Assigned | undefined;
+  #heardAt: number;
+  #sweeper: NodeJS.Timeout | undefined;
+
+  constructor(options: HostOptions) {
+    this.#options = options;
+    this.#heardAt = options.clock.now();
+    this.#server = createServer((req, res) => void this.#serve(req, res));
+    this.#server.on('upgrade', (req: IncomingMessage, socket: Duplex) => this.#upgrade(req, socket));
+  }
+
+  /** Listens on a Unix socket. */
+  async listen(path: string): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(path, resolve);
+    });
+    this.#sweeper = setInterval(() => void this.#sweep(), SWEEP_MS);
+  }
+
+  /** Ends the servers and the links. */
+  async close(): Promise<void> {
+    clearInterval(this.#sweeper);
+    this.#server.close();
+    for (const link of this.#links) link.destroy();
+    this.#server.closeAllConnections();
+    const assigned = await this.#assigned?.catch(() => undefined);
+    await assigned?.channels.closeAll();
+    await assigned?.launcher.close();
+  }
+
+  async #sweep(): Promise<void> {
+    const now = this.#options.clock.now();
+    await this.#ready?.channels.sweep();
+    if (this.#links.size > 0) this.#heardAt = now;
+    const limits = this.#ready?.assignment;
+    if (limits && now >= limits.deadline) this.#options.onOver('the session has reached its maximum age');
+    else if (now - this.#heardAt >= (limits?.limits.abandonedMs ?? UNCONFIGURED_MS))
+      this.#options.onOver('nobody asks for it any more');
+  }
+
+  async #serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    try {
+      const { status, type, body } = await this.#route(req);
+      res.writeHead(status, { 'content-type': type }).end(body);
+    } catch (cause) {
+      const error = asAppError(cause);
+      if (error.code === 'internal') this.#options.log.error({ err: cause }, 'request failed');
+      const { code, message, data } = error;
+      res
+        .writeHead(error.status, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ error: { code, message, data } }));
+    }
+  }
+
+  async #route(req: IncomingMessage): Promise<{ status: number; type: string; body: string }> {
+    const json = (value: object) => ({ status: 200, type: 'application/json', body: JSON.stringify(value) });
+    switch (`${req.method} ${req.url}`) {
+      case 'GET /healthz':
+        return { status: 200, type: 'text/plain', body: 'ok\n' };
+      case 'GET /metrics': {
+        const metrics = await hostMetrics(() => this.#ready);
+        return { status: 200, type: metrics.contentType, body: await metrics.metrics() };
+      }
+      case 'POST /configure':
+        this.#heardAt = this.#options.clock.now();
+        await this.#configure(
+          JSON.parse((await readBody(req)).toString()) as { secret: string; assignment: HostAssignment },
+        );
+        return json({ boot: this.#boot });
+      case 'GET /status':
+        this.#authorize(req);
+        this.#heardAt = this.#options.clock.now();
+        return json(this.#status());
+      default:
+        throw new AppError('not-found', 'No such endpoint');
+    }
+  }
+
+  /** The first one counts; a later one must know the secret of the first. */
+  async #configure({ secret, assignment }: { secret: string; assignment: HostAssignment }): Promise<void> {
+    const known = this.#assigned;
+    if (!known) {
+      this.#assigned = this.#assign(Buffer.from(secret), assignment);
+      // A server that cannot be opened may be configured again.
+      this.#assigned.catch(() => {
+        this.#assigned = undefined;
+      });
+    }
+    const assigned = await (known ?? this.#assigned);
+    if (!assigned || !sameSecret(assigned.secret, Buffer.from(secret)))
+      throw new AppError('auth.forbidden', 'Configured already');
+  }
+
+  async #assign(secret: Buffer, assignment: HostAssignment): Promise<Assigned> {
+    const { configDir, log, clock } = this.#options;
+    const stderr = new StderrTail();
+    const start = await serverStarter(assignment, { configDir, log, stderr });
+    const launcher = new Launcher(start, new Circuit(CIRCUIT, clock), stderr, clock);
+    const channels = new Channels(launcher, assignment.limits, clock);
+    await launcher.prepare();
+    this.#ready = { secret, assignment, launcher, channels };
+    return this.#ready;
+  }
+
+  #status(): HostStatus {
+    const ready = this.#ready;
+    const lastActivityAt = ready?.channels.lastUsedAt;
+    const failure = ready?.launcher.failure;
+    return {
+      boot: this.#boot,
+      configured: ready !== undefined,
+      children: ready?.launcher.running ?? 0,
+      channels: ready?.channels.size ?? 0,
+      restarts: ready?.launcher.restarts ?? 0,
+      circuit: ready?.launcher.circuit ?? 'closed',
+      ...(lastActivityAt === undefined ? {} : { lastActivityAt }),
+      ...(failure === undefined ? {} : { failure }),
+    };
+  }
+
+  #authorize(req: IncomingMessage): Assigned {
+    const given = Buffer.from(req.headers.authorization?.replace(/^Bearer /, '') ?? '');
+    if (!this.#ready || !sameSecret(this.#ready.secret, given))
+      throw new AppError('auth.invalid', 'The bearer secret is wrong');
+    return this.#ready;
+  }
+
+  #upgrade(req: IncomingMessage, socket: Duplex): void {
+    socket.on('error', () => socket.destroy());
+    try {
+      const { channels } = this.#authorize(req);
+      if (req.url !== '/link' || req.headers.upgrade !== CHANNEL_PROTOCOL)
+        throw new AppError('not-found', 'No such protocol');
+      socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${CHANNEL_PROTOCOL}\r\n\r\n`);
+      this.#links.add(socket);
+      socket.once('close', () => {
+        this.#links.delete(socket);
+        this.#heardAt = this.#options.clock.now();
+      });
+      new LinkSession(socket, channels, this.#boot);
+    } catch (error) {
+      const { status } = asAppError(error);
+      socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    }
+  }
+}
+
+function sameSecret(a: Buffer, b: Buffer): boolean {
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+async function readBody(req: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of req as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > MAX_ASSIGNMENT) throw new AppError('request.too-large', 'The assignment is too large');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

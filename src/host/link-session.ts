@@ -1,0 +1,136 @@
+import type { Duplex } from 'node:stream';
+import type { EndReason, GatewayFrame, HostFrame } from '../core/channel.ts';
+import { messageOf } from '../core/errors.ts';
+import { encodeFrame, FrameDecoder } from '../core/frame.ts';
+import { streamOf } from '../core/ids.ts';
+import type { Channel } from './channel.ts';
+import { type Follower, Refusal, type Stream } from './channel-log.ts';
+import type { Channels } from './channels.ts';
+
+/** Bytes waiting to be sent to one gateway above which servers are slowed down. */
+const CONGESTED = 4 << 20;
+/** A larger message is refused and ends the link. */
+const MAX_PAYLOAD = 64 << 20;
+
+/** One gateway's link to this host: its frames in, the host's frames out (core/channel.ts). */
+export class LinkSession {
+  readonly #socket: Duplex;
+  readonly #channels: Channels;
+  readonly #following = new Map<number, { channel: Channel; stream: Stream; follower: Follower }>();
+  readonly #resumes = new Set<() => void>();
+  #corked = false;
+
+  constructor(socket: Duplex, channels: Channels, boot: string) {
+    this.#socket = socket;
+    this.#channels = channels;
+    const decoder = new FrameDecoder(MAX_PAYLOAD);
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        decoder.push(chunk, (frame: GatewayFrame, payload) => this.#receive(frame, payload));
+      } catch {
+        socket.destroy(); // no frame of ours: nothing behind it can be read
+      }
+    });
+    socket.on('drain', () => this.#resume());
+    socket.on('error', () => {});
+    socket.on('close', () => this.#closed());
+    this.#send({ t: 'hello', boot });
+  }
+
+  #closed(): void {
+    for (const { channel, stream, follower } of this.#following.values()) channel.log.leave(stream, follower);
+    this.#following.clear();
+    this.#resume();
+  }
+
+  #resume(): void {
+    for (const resume of this.#resumes) resume();
+    this.#resumes.clear();
+  }
+
+  #send(frame: HostFrame, payload?: Buffer): void {
+    if (this.#socket.destroyed) return;
+    if (!this.#corked) {
+      // One write for all frames of one turn of the event loop.
+      this.#corked = true;
+      this.#socket.cork();
+      process.nextTick(() => {
+        this.#corked = false;
+        this.#socket.uncork();
+      });
+    }
+    this.#socket.write(encodeFrame(frame, payload));
+  }
+
+  #refuse(n: number, error: unknown): void {
+    if (error instanceof Refusal) {
+      const data = error.data === undefined ? {} : { data: error.data };
+      this.#send({ t: 'refused', n, code: error.code, message: error.message, ...data });
+    } else this.#send({ t: 'refused', n, code: 'server-failed', message: messageOf(error) });
+  }
+
+  #receive(frame: GatewayFrame, payload: Buffer): void {
+    const { n } = frame;
+    try {
+      switch (frame.t) {
+        case 'open':
+          this.#channels.open(frame.c, payload, frame.resume === true).then(
+            (result) => this.#send({ t: 'opened', n }, result),
+            (error: unknown) => this.#refuse(n, error),
+          );
+          return;
+        case 'post': {
+          const channel = this.#channels.get(frame.c);
+          const follower = this.#follower(n);
+          this.#follow(n, channel, follower, channel.post(streamOf(frame.key), frame.kind, payload, follower));
+          return;
+        }
+        case 'follow': {
+          const channel = this.#channels.get(frame.c);
+          const follower = this.#follower(n);
+          this.#follow(n, channel, follower, channel.log.follow(frame.stream, frame.from, follower));
+          return;
+        }
+        case 'leave':
+          this.#leave(n);
+          return;
+        case 'close':
+          this.#channels.close(frame.c).then(
+            () => this.#send({ t: 'end', n, why: 'done' }),
+            (error: unknown) => this.#refuse(n, error),
+          );
+      }
+    } catch (error) {
+      this.#refuse(n, error);
+    }
+  }
+
+  /** Notes a follower that still follows after what there was to hand over at once. */
+  #follow(n: number, channel: Channel, follower: Follower, stream: Stream): void {
+    if (stream.follower === follower) this.#following.set(n, { channel, stream, follower });
+  }
+
+  #leave(n: number): void {
+    const following = this.#following.get(n);
+    this.#following.delete(n);
+    following?.channel.log.leave(following.stream, following.follower);
+  }
+
+  #follower(n: number): Follower {
+    const socket = this.#socket;
+    return {
+      entry: (o, payload, last) => {
+        if (last) this.#following.delete(n);
+        this.#send(last ? { t: 'entry', n, o, last } : { t: 'entry', n, o }, payload);
+      },
+      end: (why: EndReason) => {
+        this.#following.delete(n);
+        this.#send({ t: 'end', n, why });
+      },
+      get congested() {
+        return socket.writableLength > CONGESTED && !socket.destroyed;
+      },
+      onDrain: (resume) => void this.#resumes.add(resume),
+    };
+  }
+}

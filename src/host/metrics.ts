@@ -1,0 +1,30 @@
+import type { Registry } from 'prom-client';
+import type { Channels } from './channels.ts';
+import type { Launcher } from './launcher.ts';
+
+/** What the host shows at `/metrics`, read when asked. prom-client is loaded then: a host must start fast. */
+export async function hostMetrics(
+  ready: () => { launcher: Launcher; channels: Channels } | undefined,
+): Promise<Registry> {
+  const { Counter, Gauge, Registry } = await import('prom-client');
+  const registry = new Registry();
+  const gauge = (name: string, help: string, value: number): void => {
+    new Gauge({ name, help, registers: [registry] }).set(value);
+  };
+  const { launcher, channels } = ready() ?? {};
+  gauge('mcp_host_configured', '1 once the host has its assignment', launcher ? 1 : 0);
+  gauge('mcp_host_channels', 'Channels held', channels?.size ?? 0);
+  gauge('mcp_host_log_bytes', 'Bytes in the logs of all channels', channels?.logBytes ?? 0);
+  gauge('mcp_host_servers', 'MCP servers running', launcher?.running ?? 0);
+  gauge(
+    'mcp_host_circuit_open',
+    '1 while servers are not started because they failed too often',
+    launcher?.circuit === 'open' ? 1 : 0,
+  );
+  new Counter({
+    name: 'mcp_host_server_exits_total',
+    help: 'MCP servers that ended by themselves',
+    registers: [registry],
+  }).inc(launcher?.restarts ?? 0);
+  return registry;
+}

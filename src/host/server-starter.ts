@@ -1,0 +1,55 @@
+import { writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { HostAssignment } from '../core/channel.ts';
+import { AppError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import type { OpenServer } from '../core/server-module.ts';
+import { startModuleServer } from './module-server.ts';
+import type { StartServer } from './server-handle.ts';
+import type { StderrTail } from './stderr-tail.ts';
+import { startStdioServer } from './stdio-server.ts';
+
+/** Time between the steps of ending a child process: stdin closed, SIGTERM, SIGKILL. */
+const GRACE_MS = 1000;
+
+export interface StarterOptions {
+  readonly configDir: string;
+  readonly log: Logger;
+  readonly stderr: StderrTail;
+}
+
+/**
+ * Puts the session's configuration files where they are not yet, and makes the function that starts its server.
+ * @throws AppError `config.invalid` if the server refuses its configuration
+ */
+export async function serverStarter(assignment: HostAssignment, options: StarterOptions): Promise<StartServer> {
+  const { configDir, log, stderr } = options;
+  for (const [name, content] of Object.entries(assignment.files))
+    await addFile(join(configDir, basename(name)), content);
+  const { launch, workspace, variables } = assignment;
+  if (launch.kind === 'module') {
+    const { openServer } = (await import(launch.module)) as { openServer?: OpenServer };
+    if (!openServer) throw new AppError('config.invalid', `${basename(launch.module)} does not export "openServer"`);
+    const connect = await openServer({ configDir, workspace, variables, log });
+    return (events) => startModuleServer(connect, events);
+  }
+  const fill = (text: string): string => text.replaceAll('${configDir}', configDir);
+  const env = Object.fromEntries(Object.entries(launch.env).map(([name, value]) => [name, fill(value)]));
+  const onStderr = (text: string): void => {
+    stderr.add(text);
+    log.info({ server: assignment.server }, text.trimEnd());
+  };
+  const command = { command: launch.command, args: launch.args.map(fill), cwd: workspace, graceMs: GRACE_MS, onStderr };
+  // The host's own environment was made minimal by the runtime; it holds MCP_SESSION_ID, MCP_CONFIG_DIR and MCP_PID_FILE.
+  return (events) =>
+    startStdioServer({ ...command, env: { ...(process.env as Record<string, string>), ...env } }, events);
+}
+
+/** Leaves a file that is there: the developer may have changed the session's own copy. */
+async function addFile(path: string, content: string): Promise<void> {
+  try {
+    await writeFile(path, content, { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}

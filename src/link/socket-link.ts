@@ -1,0 +1,142 @@
+import type { Duplex } from 'node:stream';
+import type { GatewayFrame, HostFrame, PostKind } from '../core/channel.ts';
+import { encodeFrame, FrameDecoder } from '../core/frame.ts';
+import { type HostLink, HostRefused, type Leave, LinkLost, type Subscriber } from '../core/host-link.ts';
+
+/** A larger message of a server ends the link. */
+const MAX_PAYLOAD = 256 << 20;
+
+/** What awaits the frames that carry its number. */
+interface Waiter extends Subscriber {
+  opened?(result: Buffer): void;
+}
+
+/** A link over one upgraded connection. */
+export class SocketLink implements HostLink {
+  readonly boot: string;
+  readonly #socket: Duplex;
+  readonly #waiters = new Map<number, Waiter>();
+  #n = 0;
+  #lost: LinkLost | undefined;
+  #corked = false;
+
+  private constructor(socket: Duplex, boot: string) {
+    this.#socket = socket;
+    this.boot = boot;
+  }
+
+  /** Resolves when the host has said hello. @throws LinkLost */
+  static async over(socket: Duplex, head: Buffer): Promise<SocketLink> {
+    return new Promise((resolve, reject) => {
+      const decoder = new FrameDecoder(MAX_PAYLOAD);
+      let link: SocketLink | undefined;
+      const onFrame = (frame: HostFrame, payload: Buffer): void => {
+        if (link) link.#receive(frame, payload);
+        else if (frame.t === 'hello') {
+          link = new SocketLink(socket, frame.boot);
+          resolve(link);
+        } else socket.destroy();
+      };
+      const onData = (chunk: Buffer): void => {
+        try {
+          decoder.push(chunk, onFrame);
+        } catch (error) {
+          socket.destroy(error as Error);
+        }
+      };
+      socket.on('data', onData);
+      socket.on('error', () => {});
+      socket.once('close', () => {
+        const lost = new LinkLost('The link to the host was lost');
+        reject(lost);
+        if (link) link.#close(lost);
+      });
+      if (head.length > 0) onData(head);
+    });
+  }
+
+  get lost(): boolean {
+    return this.#lost !== undefined;
+  }
+
+  open(channel: string, initialize: string | undefined, resume: boolean): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = { opened: resolve, entry: () => {}, end: () => {}, failed: reject };
+      const frame = (n: number): GatewayFrame =>
+        resume ? { t: 'open', n, c: channel, resume } : { t: 'open', n, c: channel };
+      this.#begin(frame, initialize, waiter);
+    });
+  }
+
+  post(channel: string, key: string, kind: PostKind, payload: Buffer | string, subscriber: Subscriber): Leave {
+    return this.#begin((n) => ({ t: 'post', n, c: channel, key, kind }), payload, subscriber);
+  }
+
+  follow(channel: string, stream: string, from: number | undefined, subscriber: Subscriber): Leave {
+    const at = from === undefined ? {} : { from };
+    return this.#begin((n) => ({ t: 'follow', n, c: channel, stream, ...at }), undefined, subscriber);
+  }
+
+  close(channel: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#begin((n) => ({ t: 'close', n, c: channel }), undefined, {
+        entry: () => {},
+        end: () => resolve(),
+        failed: reject,
+      });
+    });
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #begin(frame: (n: number) => GatewayFrame, payload: Buffer | string | undefined, waiter: Waiter): Leave {
+    if (this.#lost) {
+      const lost = this.#lost;
+      queueMicrotask(() => waiter.failed(lost));
+      return () => {};
+    }
+    const n = ++this.#n;
+    this.#waiters.set(n, waiter);
+    this.#send(frame(n), payload);
+    return () => {
+      if (this.#waiters.delete(n) && !this.#lost) this.#send({ t: 'leave', n });
+    };
+  }
+
+  #send(frame: GatewayFrame, payload?: Buffer | string): void {
+    if (!this.#corked) {
+      // One write for all frames of one turn of the event loop.
+      this.#corked = true;
+      this.#socket.cork();
+      process.nextTick(() => {
+        this.#corked = false;
+        this.#socket.uncork();
+      });
+    }
+    this.#socket.write(encodeFrame(frame, payload));
+  }
+
+  #receive(frame: HostFrame, payload: Buffer): void {
+    if (frame.t === 'hello') return;
+    const waiter = this.#waiters.get(frame.n);
+    if (!waiter) return; // it left
+    if (frame.t === 'entry') {
+      if (frame.last) this.#waiters.delete(frame.n);
+      waiter.entry(frame.o, payload, frame.last === true);
+      return;
+    }
+    this.#waiters.delete(frame.n);
+    if (frame.t === 'opened') waiter.opened?.(payload);
+    else if (frame.t === 'end') waiter.end(frame.why);
+    else waiter.failed(new HostRefused(frame.code, frame.message, frame.data as Record<string, unknown> | undefined));
+  }
+
+  #close(lost: LinkLost): void {
+    this.#lost = lost;
+    const waiters = [...this.#waiters.values()];
+    this.#waiters.clear();
+    for (const waiter of waiters) waiter.failed(lost);
+  }
+}

@@ -1,0 +1,72 @@
+import { type ClientRequest, request } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { CHANNEL_PROTOCOL } from '../core/channel.ts';
+import type { Clock } from '../core/clock.ts';
+import { messageOf } from '../core/errors.ts';
+import { type HostAddress, type HostLink, type HostLinks, LinkLost } from '../core/host-link.ts';
+import { within } from '../core/within.ts';
+import { addressOptions, endpointKey } from './endpoint.ts';
+import { SocketLink } from './socket-link.ts';
+
+/** A host accepts at once or is not there. */
+const CONNECT_MS = 2000;
+
+/** The links of one gateway: one to each host that it has to do with. */
+export class SocketLinks implements HostLinks {
+  readonly #links = new Map<string, Promise<SocketLink>>();
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  async to(address: HostAddress, signal: AbortSignal): Promise<HostLink> {
+    const key = endpointKey(address.endpoint);
+    const known = this.#links.get(key);
+    if (known) {
+      const link = await known.catch(() => undefined);
+      if (link && !link.lost) return link;
+      if (this.#links.get(key) === known) this.#links.delete(key);
+    }
+    signal.throwIfAborted();
+    let connecting = this.#links.get(key);
+    if (!connecting) {
+      connecting = this.#connect(address);
+      this.#links.set(key, connecting);
+      connecting.catch(() => this.#links.delete(key));
+    }
+    return connecting;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const links = [...this.#links.values()];
+    this.#links.clear();
+    for (const link of links) (await link.catch(() => undefined))?.destroy();
+  }
+
+  async #connect({ endpoint, secret }: HostAddress): Promise<SocketLink> {
+    const late = () => new LinkLost(`The host did not answer within ${CONNECT_MS} ms`);
+    return within(this.#clock, CONNECT_MS, late, async (signal) => {
+      const req = request({
+        ...addressOptions(endpoint),
+        path: '/link',
+        headers: { connection: 'Upgrade', upgrade: CHANNEL_PROTOCOL, authorization: `Bearer ${secret}` },
+        signal,
+      });
+      const [socket, head] = await upgraded(req);
+      return SocketLink.over(socket, head);
+    });
+  }
+}
+
+function upgraded(req: ClientRequest): Promise<[Duplex, Buffer]> {
+  return new Promise((resolve, reject) => {
+    req.once('upgrade', (_res, socket, head) => resolve([socket, head]));
+    req.once('response', (res) => {
+      res.resume();
+      reject(new LinkLost(`The host refused the link (HTTP ${res.statusCode})`));
+    });
+    req.once('error', (cause) => reject(new LinkLost(`The host cannot be reached: ${messageOf(cause)}`, { cause })));
+    req.end();
+  });
+}

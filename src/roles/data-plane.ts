@@ -1,0 +1,94 @@
+import type { RequestListener } from 'node:http';
+import type { Controller } from '../controller/controller.ts';
+import { type ApiOptions, createApi } from '../gateway/api/api.ts';
+import { SessionViews } from '../gateway/api/session-views.ts';
+import { McpEndpoint } from '../gateway/mcp/mcp-endpoint.ts';
+import { Reach } from '../gateway/mcp/reach.ts';
+import { SessionCache } from '../gateway/mcp/session-cache.ts';
+import { SocketLinks } from '../link/socket-links.ts';
+import { Sessions } from '../sessions/sessions.ts';
+import { Tokens } from '../sessions/tokens.ts';
+import { Workspaces } from '../sessions/workspaces.ts';
+import type { Parts } from './parts.ts';
+
+/** The one owner of a manager without accounts: whoever may read the state directory. */
+const OWNER = 'owner';
+/** How long an instance may take to say how it is, milliseconds. */
+const STATUS_MS = 1000;
+/** An id that no session has: looking for it tells whether the store answers. */
+const PROBE = 'probe-aaaaaaaaaaaaaaaa';
+
+/** What answers requests. */
+export interface DataPlane {
+  readonly listener: RequestListener;
+  /** From now on `/readyz` says that no new work should come here. */
+  refuse(): void;
+  /** Ends open streams: their clients come back to whoever serves then. */
+  endStreams(): void;
+}
+
+/**
+ * The gateway: MCP, and the session API.
+ * @param held gets what has to be disposed of
+ */
+export function dataPlane(parts: Parts, controller: Controller, held: AsyncDisposableStack): DataPlane {
+  const tokens = new Tokens(parts.deployment.key, parts.clock);
+  const sessions = sessionsOf(parts);
+  const mcp = mcpOf(parts, sessions, tokens, held);
+  let ending = false;
+  const notReady = async () => {
+    await parts.store.peek(PROBE);
+    return ending ? 'the manager is ending' : undefined;
+  };
+  const api = apiOf(parts, controller, { sessions, tokens, notReady });
+  return {
+    // MCP first, and without express: it is the path of every call.
+    listener: (req, res) => void (mcp.handle(req, res) || api(req, res)),
+    refuse: () => {
+      ending = true;
+    },
+    endStreams: () => mcp.endStreams(),
+  };
+}
+
+function sessionsOf(parts: Parts): Sessions {
+  const { idleTtlMs, maxAgeMs, perOwner: sessionsPerOwner, workspaceRoots } = parts.config.sessions;
+  return new Sessions({
+    ...parts,
+    key: parts.deployment.key,
+    workspaces: new Workspaces(workspaceRoots),
+    limits: { sessionsPerOwner, idleTtlMs, maxAgeMs, holdMs: parts.config.streams.holdMs },
+  });
+}
+
+function mcpOf(parts: Parts, sessions: Sessions, tokens: Tokens, held: AsyncDisposableStack): McpEndpoint {
+  const { http, streams, connections } = parts.config;
+  const links = held.use(new SocketLinks(parts.clock));
+  const cache = held.use(new SessionCache({ ...parts, tokens }));
+  const endpoint = new McpEndpoint({
+    ...parts,
+    sessions: cache,
+    reach: new Reach({ ...parts, sessions, links, holdMs: streams.holdMs }),
+    guard: http,
+    streams,
+    bodyLimitBytes: http.bodyLimitBytes,
+    connectionsPerSession: connections.perSession,
+  });
+  return held.use(endpoint);
+}
+
+function apiOf(
+  parts: Parts,
+  controller: Controller,
+  use: Pick<ApiOptions, 'sessions' | 'tokens' | 'notReady'>,
+): RequestListener {
+  const usage = controller.usage.bind(controller);
+  return createApi({
+    ...parts,
+    ...use,
+    views: new SessionViews({ ...parts, usage, statusMs: STATUS_MS }),
+    owner: { name: OWNER, credential: parts.deployment.credential },
+    cleanup: (owner) => controller.cleanup(owner),
+    endpoints: { mcp: '/mcp', server: '/mcp/{server}', api: '/api' },
+  });
+}

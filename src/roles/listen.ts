@@ -1,0 +1,61 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Clock } from '../core/clock.ts';
+import { AppError, messageOf } from '../core/errors.ts';
+import { portOwner } from './port-owner.ts';
+
+/** Addresses that mean "all of this machine's", and the one by which this machine reaches itself. */
+const ANY: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
+
+/** How often an ending server looks for connections with nothing left to do, milliseconds. */
+const LOOK_MS = 10;
+
+/**
+ * Listens on an address.
+ * @returns the base URL by which this machine reaches the server
+ * @throws AppError `config.invalid` that says what is wrong with the address, who has the port, and what to do
+ */
+export async function listen(server: Server, host: string, port: number): Promise<string> {
+  try {
+    server.listen(port, host);
+    await once(server, 'listening');
+  } catch (error) {
+    throw new AppError('config.invalid', reasonOf(error, host, port), { cause: error });
+  }
+  const { address, port: actual, family } = server.address() as AddressInfo;
+  const reachable = ANY[address] ?? address;
+  return `http://${family === 'IPv6' ? `[${reachable}]` : reachable}:${actual}`;
+}
+
+/** Ends a server: takes nothing new, gives what is being answered `graceMs` milliseconds, then closes everything. */
+export async function drain(server: Server, graceMs: number, clock: Clock): Promise<void> {
+  if (!server.listening) return;
+  const closed = once(server, 'close');
+  server.close();
+  const late = clock.now() + graceMs;
+  // A connection is kept after its last answer, for the next request, unless it is closed from here.
+  for (let open = true; open; ) {
+    if (clock.now() < late) server.closeIdleConnections();
+    else server.closeAllConnections();
+    open = await Promise.race([closed.then(() => false), clock.sleep(LOOK_MS).then(() => true)]);
+  }
+}
+
+function reasonOf(error: unknown, host: string, port: number): string {
+  const another = `choose another one: MCP_SESSION_MANAGER_PORT=${port === 65_535 ? 8900 : port + 1} npm start`;
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'EADDRINUSE': {
+      const owner = portOwner(port);
+      const who = owner ? `process ${owner.pid} (${owner.program})` : 'another program';
+      return `Port ${port} of ${host} is taken by ${who}: stop it, or ${another}`;
+    }
+    case 'EACCES':
+      return `This user may not listen on port ${port}: ${another}`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `${host} is no address of this machine: set MCP_SESSION_MANAGER_HOST to one that is, such as 127.0.0.1`;
+    default:
+      return `The manager cannot listen on port ${port} of ${host}: ${messageOf(error)}`;
+  }
+}

@@ -1,0 +1,81 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadCatalogue } from '../config/catalogue.ts';
+import { type Keys, loadKeys } from '../config/keys.ts';
+import type { Config } from '../config.ts';
+import type { Catalogue } from '../core/catalogue.ts';
+import type { HostControl } from '../core/channel.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
+import type { Lease } from '../core/lease.ts';
+import { LocalSignals } from '../core/local-signals.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Signals } from '../core/signals.ts';
+import type { ConnectionStore, SessionStore } from '../core/store.ts';
+import { HttpHostControl } from '../link/http-host-control.ts';
+import { InstanceKeys } from '../sessions/instance-keys.ts';
+import { Sealer } from '../sessions/sealer.ts';
+import { EmbeddedStore } from '../store/embedded/store.ts';
+import { RedisStore } from '../store/redis/store.ts';
+import { takeLeases } from './leases.ts';
+
+type Store = SessionStore & ConnectionStore & AsyncDisposable;
+
+/** What control plane and data plane are made of. */
+export interface Parts {
+  readonly config: Config;
+  readonly deployment: Keys;
+  readonly catalogue: Catalogue;
+  readonly store: Store;
+  readonly lease: Lease;
+  readonly sealer: Sealer;
+  readonly keys: InstanceKeys;
+  readonly signals: Signals;
+  readonly hosts: HostControl;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+  /** This program's. */
+  readonly version: string;
+}
+
+/**
+ * Reads what is in files, takes the leases and opens the store.
+ * @param root the program's own directory: with package.json, config/ and dist/
+ * @param held gets what has to be disposed of
+ * @throws AppError `config.invalid`, `lease.held`, `store.unavailable`
+ */
+export async function assemble(config: Config, root: string, log: Logger, held: AsyncDisposableStack): Promise<Parts> {
+  const deployment = loadKeys(config.state);
+  const catalogue = loadCatalogue(catalogueFiles(config, root), { dist: join(root, 'dist'), node: process.execPath });
+  const lease = held.use(await takeLeases(config));
+  const store = held.use(openStore(config));
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+  return {
+    config,
+    deployment,
+    catalogue,
+    store,
+    lease,
+    sealer: new Sealer(deployment.key),
+    keys: new InstanceKeys(deployment.key),
+    signals: new LocalSignals(),
+    hosts: new HttpHostControl(),
+    clock: systemClock,
+    log,
+    random: Math.random,
+    version,
+  };
+}
+
+/** The shipped catalogue and, laid over it, the user's own, which must be there if the configuration names it. */
+function catalogueFiles({ state, catalogue }: Config, root: string): string[] {
+  const own = catalogue ?? join(state, 'catalogue.json');
+  const shipped = join(root, 'config', 'catalogue.json');
+  return catalogue !== undefined || existsSync(own) ? [shipped, own] : [shipped];
+}
+
+function openStore({ store, state }: Config): Store {
+  if (store === 'embedded') return new EmbeddedStore({ path: join(state, 'store.db'), clock: systemClock });
+  return new RedisStore({ url: store, clock: systemClock });
+}

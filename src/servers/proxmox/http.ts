@@ -1,0 +1,64 @@
+import { Agent, request } from 'undici';
+import { connectionErrorOf } from './pve-error.ts';
+import type { Target } from './target.ts';
+
+export interface Call {
+  readonly method: 'GET' | 'POST';
+  /** Path below `/api2/json`, with its query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Sent in one piece: pveproxy refuses chunked bodies. */
+  readonly body?: string;
+}
+
+/** What came back, as it is. */
+export interface Answer {
+  readonly status: number;
+  /** The reason phrase: Proxmox puts its message there. */
+  readonly reason: string;
+  readonly body: string;
+}
+
+/** Largest answer that is read, bytes: ten times the resources of a cluster with 10,000 guests. */
+const MAX_ANSWER = 64 << 20;
+/** How long a connection may take to stand, milliseconds; the rest of the call's time is for another try. */
+const CONNECT_MS = 10_000;
+
+/** HTTPS to one Proxmox server, its connections kept and used again. */
+export class PveHttp {
+  readonly #target: Target;
+  readonly #agent: Agent;
+
+  constructor(target: Target) {
+    this.#target = target;
+    this.#agent = new Agent({
+      // HTTP/2 has no reason phrase.
+      allowH2: false,
+      connections: 8,
+      connect: { rejectUnauthorized: target.verifySsl, timeout: Math.min(CONNECT_MS, target.timeoutMs) },
+      // The call's own deadline holds.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      maxResponseSize: MAX_ANSWER,
+    });
+  }
+
+  /** Sends one call. Rejects with a PveError if no answer came, or with the signal's reason. Any status is an answer. */
+  async send(call: Call, signal: AbortSignal): Promise<Answer> {
+    try {
+      const answer = await request(`${this.#target.origin}/api2/json${call.path}`, {
+        method: call.method,
+        headers: call.headers,
+        body: call.body ?? null,
+        dispatcher: this.#agent,
+        signal,
+      });
+      return { status: answer.statusCode, reason: answer.statusText, body: await answer.body.text() };
+    } catch (error) {
+      signal.throwIfAborted();
+      const code = (error as { code?: unknown } | null)?.code;
+      // Without a code it is no failed connection but a fault of this program.
+      throw typeof code === 'string' ? connectionErrorOf(this.#target, code, error) : error;
+    }
+  }
+}

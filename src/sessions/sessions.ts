@@ -1,0 +1,246 @@
+import type { CreateSession } from '../core/api.ts';
+import type { Catalogue } from '../core/catalogue.ts';
+import { AppError } from '../core/errors.ts';
+import { newNonce, type ServerName, type SessionId, sessionIdOf } from '../core/ids.ts';
+import type { Logger } from '../core/logger.ts';
+import {
+  changed,
+  nextGeneration,
+  type ServerRecord,
+  type SessionRecord,
+  serverOf,
+  withServer,
+} from '../core/session.ts';
+import type { SessionStore } from '../core/store.ts';
+import {
+  type AwaitContext,
+  awaitRecord,
+  notInSession,
+  type ReadyState,
+  readyState,
+  sessionOver,
+} from './await-record.ts';
+import { parseCreateSession, unknownServer } from './create-session.ts';
+import { NEW_SERVER, reopened } from './reopen.ts';
+import type { Sealer, Variables } from './sealer.ts';
+import { type UpdateContext, updateRecord } from './update.ts';
+import type { Workspaces } from './workspaces.ts';
+
+export interface SessionLimits {
+  /** Sessions that one owner may have at once. */
+  readonly sessionsPerOwner: number;
+  readonly idleTtlMs: number;
+  readonly maxAgeMs: number;
+  /** How long a request is held for a server that is being started, milliseconds. */
+  readonly holdMs: number;
+}
+
+export interface SessionsOptions extends Omit<AwaitContext, 'store'>, Omit<UpdateContext, 'store'> {
+  readonly store: SessionStore;
+  readonly catalogue: Catalogue;
+  /** The deployment's key. */
+  readonly key: Uint8Array;
+  readonly sealer: Sealer;
+  readonly workspaces: Pick<Workspaces, 'admit'>;
+  readonly limits: SessionLimits;
+  readonly log: Logger;
+}
+
+export interface Opened {
+  readonly record: SessionRecord;
+  /** False: the terminal had this session already. */
+  readonly created: boolean;
+}
+
+/** A server that can be asked now, with the record that its instance's secret is derived from. */
+export interface ReadyServer {
+  readonly record: SessionRecord;
+  readonly state: ReadyState;
+}
+
+/**
+ * The use cases of sessions. Everything that changes a record does it by compare-and-set and publishes a signal. What a
+ * server *is* is the controller's to write; here is only written what it should be. All throw `StoreUnavailable`.
+ */
+export class Sessions {
+  readonly #options: SessionsOptions;
+
+  constructor(options: SessionsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The terminal's session: made now, or the one that it has already, brought to what is asked for (see `reopened`).
+   * @param body a `CreateSession`, not yet checked
+   * Throws `request.invalid`, `server.unknown`, `workspace.refused`, `session.quota`.
+   */
+  async open(owner: string, body: unknown): Promise<Opened> {
+    const { store, catalogue, workspaces, key } = this.#options;
+    const request = parseCreateSession(body, catalogue);
+    const { name, host, leader } = request.terminal;
+    const terminal = JSON.stringify([name, host, leader?.pid, leader?.startedAt]);
+    const id = sessionIdOf(key, owner, name, terminal);
+    const existing = await store.touch(id);
+    if (existing && request.attach) return { record: existing, created: false };
+    const workspace = await workspaces.admit(request.workspace);
+    if (!existing) {
+      await this.#checkQuota(owner);
+      const record = this.#newRecord(id, owner, { ...request, workspace });
+      if (await store.create(record)) {
+        this.#options.signals.publish(id);
+        this.#options.log.info({ session: id, servers: Object.keys(record.servers) }, 'session opened');
+        return { record, created: true };
+      }
+    }
+    return { record: await this.#reopen(id, { ...request, workspace }), created: false };
+  }
+
+  /** Throws `session.over`. Does not keep the session alive. */
+  async get(id: SessionId): Promise<SessionRecord> {
+    const record = await this.#options.store.peek(id);
+    if (!record) throw sessionOver();
+    return record;
+  }
+
+  /** The owner's sessions, oldest first. */
+  async list(owner: string): Promise<SessionRecord[]> {
+    const records: SessionRecord[] = [];
+    for await (const record of this.#options.store.list()) if (record.owner === owner) records.push(record);
+    return records.sort((a, b) => a.createdAt - b.createdAt);
+  }
+
+  /** Ends the session; its instances are ended by the controller. False: it was over already. */
+  async end(id: SessionId): Promise<boolean> {
+    const ended = await this.#options.store.delete(id);
+    if (ended) {
+      this.#options.signals.publish(id);
+      this.#options.log.info({ session: id }, 'session ended');
+    }
+    return ended;
+  }
+
+  /**
+   * Says what one server should do. `start` leaves one that runs alone, tries one that has failed again, and adds one that
+   * the session does not have yet. Throws `session.over`, `server.unknown`.
+   */
+  async setServer(id: SessionId, name: ServerName, action: 'start' | 'stop' | 'restart'): Promise<SessionRecord> {
+    return this.#update(id, (record) => {
+      const server = serverOf(record, name);
+      if (!server) {
+        if (action !== 'start') throw notInSession(record, name);
+        if (!this.#options.catalogue.has(name)) throw unknownServer(name, this.#options.catalogue);
+        return changed(record, { servers: { ...record.servers, [name]: NEW_SERVER } });
+      }
+      if (action === 'stop')
+        return server.desired === 'stopped' ? record : withServer(record, name, { desired: 'stopped' });
+      const running = server.desired === 'running' && server.state.phase !== 'failed';
+      if (action === 'start' && running) return record;
+      return withServer(record, name, { desired: 'running', generation: nextGeneration(server) });
+    });
+  }
+
+  /** Stops all servers of the session; the session stays. Throws `session.over`. */
+  async stopAll(id: SessionId): Promise<SessionRecord> {
+    return this.#update(id, (record) => {
+      const entries = Object.entries(record.servers);
+      if (entries.every(([, server]) => server.desired === 'stopped')) return record;
+      const stopped = entries.map(([name, server]): [ServerName, ServerRecord] => [
+        name,
+        { ...server, desired: 'stopped' },
+      ]);
+      return changed(record, { servers: Object.fromEntries(stopped) });
+    });
+  }
+
+  /**
+   * Resolves when the server can be asked. Waits for one that is being started, up to `holdMs`.
+   * Throws `session.over`, `server.unknown`, `server.stopped`, `server.failed` (what is wrong is in its message and data; it
+   * is not tried again in time), `server.busy` (not ready in time), and the reason of `signal` when it aborts.
+   */
+  async awaitReady(id: SessionId, name: ServerName, signal: AbortSignal): Promise<ReadyServer> {
+    const { clock, limits } = this.#options;
+    const deadline = clock.now() + limits.holdMs;
+    let reason = 'it is still being started';
+    const look = (record: SessionRecord): ReadyServer | undefined => {
+      const state = readyState(record, name, clock.now(), deadline);
+      if (state) return { record, state };
+      const now = serverOf(record, name)?.state;
+      if (now?.phase === 'failed') reason = now.reason;
+      return undefined;
+    };
+    const ready = await awaitRecord(this.#options, id, deadline, look, signal);
+    if (ready) return ready;
+    throw new AppError('server.busy', `Server "${name}" is not ready yet: ${reason}. Try again`, { retryAfter: 1 });
+  }
+
+  /** Resolves when no server of `names` runs any more, or after `holdMs`. Throws `session.over`. */
+  async awaitStopped(id: SessionId, names: readonly ServerName[], signal: AbortSignal): Promise<void> {
+    const deadline = this.#options.clock.now() + this.#options.limits.holdMs;
+    const isDown = (server: ServerRecord | undefined) =>
+      server?.desired !== 'stopped' || server.state.phase === 'stopped';
+    const look = (record: SessionRecord) =>
+      names.every((name) => isDown(serverOf(record, name))) ? record : undefined;
+    await awaitRecord(this.#options, id, deadline, look, signal);
+  }
+
+  async #update(id: SessionId, change: (record: SessionRecord) => SessionRecord): Promise<SessionRecord> {
+    const updated = await updateRecord(this.#options, id, change);
+    if (!updated) throw sessionOver();
+    if (updated.written) this.#options.signals.publish(id);
+    return updated.record;
+  }
+
+  /** A guard against a program that runs away, not an exact limit: two at once may both come in as the last one. */
+  async #checkQuota(owner: string): Promise<void> {
+    const { sessionsPerOwner } = this.#options.limits;
+    if ((await this.list(owner)).length < sessionsPerOwner) return;
+    throw new AppError(
+      'session.quota',
+      `There are ${sessionsPerOwner} sessions already, which is the limit: end one, or run \`mcp-session-manager cleanup\` to end those whose terminal is gone`,
+      { retryAfter: 60 },
+    );
+  }
+
+  #newRecord(id: SessionId, owner: string, request: CreateSession): SessionRecord {
+    const { clock, limits, catalogue, sealer } = this.#options;
+    const now = clock.now();
+    const names = request.servers ?? [...catalogue.keys()];
+    return {
+      id,
+      version: 1,
+      nonce: newNonce(),
+      owner,
+      terminal: request.terminal,
+      workspace: request.workspace,
+      keep: request.keep ?? false,
+      servers: Object.fromEntries(names.map((name) => [name, NEW_SERVER])),
+      sealed: sealer.seal(id, request.variables ?? {}),
+      createdAt: now,
+      idleTtlMs: limits.idleTtlMs,
+      maxAt: now + limits.maxAgeMs,
+    };
+  }
+
+  #reopen(id: SessionId, request: CreateSession): Promise<SessionRecord> {
+    const { catalogue, sealer } = this.#options;
+    return this.#update(id, (record) => {
+      const before = this.#variablesOf(record);
+      const after = request.variables ?? before ?? {};
+      const { workspace, keep, servers } = request;
+      return reopened(
+        record,
+        { workspace, keep, servers, before, after, seal: () => sealer.seal(id, after) },
+        catalogue,
+      );
+    });
+  }
+
+  /** Undefined if they cannot be read any more: this very call brings them anew. */
+  #variablesOf(record: SessionRecord): Variables | undefined {
+    try {
+      return this.#options.sealer.unseal(record.id, record.sealed);
+    } catch {
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { StoreUnavailable } from '../../core/errors.ts';
+
+/** Kept in the file as `user_version`. */
+const VERSION = 1;
+
+/** A session's columns repeat what statements compare; `record` is the whole record as JSON. Times in milliseconds. */
+const TABLES = `
+  CREATE TABLE sessions (
+    id TEXT PRIMARY KEY,
+    nonce TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    idle_ttl INTEGER NOT NULL,
+    max_at INTEGER NOT NULL,
+    deadline INTEGER NOT NULL,
+    record TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX sessions_by_deadline ON sessions (deadline);
+  CREATE TABLE connections (
+    session TEXT NOT NULL REFERENCES sessions ON DELETE CASCADE,
+    id TEXT NOT NULL,
+    record TEXT NOT NULL,
+    PRIMARY KEY (session, id)
+  ) STRICT, WITHOUT ROWID;
+`;
+
+/**
+ * Makes the tables in a new file and checks an existing one.
+ * @throws StoreUnavailable for a file of a newer version, of another program, or a damaged one; the message names it
+ */
+export function prepareSchema(db: DatabaseSync, path: string): void {
+  const version = pragma(db, 'user_version');
+  if (typeof version === 'number' && version > VERSION)
+    throw new StoreUnavailable(
+      `The store ${path} was written by a newer version of this program (format ${version}, this one knows ${VERSION}): upgrade the program, or give it another state directory`,
+    );
+  if (version === VERSION) {
+    check(db, path);
+    return;
+  }
+  if (db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get())
+    throw new StoreUnavailable(
+      `The file ${path} is a database of another program: move it away, or give this program another state directory`,
+    );
+  db.exec(`BEGIN IMMEDIATE; ${TABLES} PRAGMA user_version = ${VERSION}; COMMIT`);
+}
+
+/** Finds damage now, where the operator sees it, and not in the middle of somebody's work. */
+function check(db: DatabaseSync, path: string): void {
+  const result = pragma(db, 'quick_check(1)');
+  if (result !== 'ok') throw damaged(path, result);
+}
+
+export function damaged(path: string, cause: unknown): StoreUnavailable {
+  return new StoreUnavailable(
+    `The store ${path} is damaged or not a database: restore it from a copy, or move it away to start with an empty one (the sessions in it are lost)`,
+    cause,
+  );
+}
+
+function pragma(db: DatabaseSync, name: string): unknown {
+  return Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0];
+}

@@ -1,0 +1,52 @@
+import { Redis } from 'ioredis';
+import { backoffDelay } from '../../core/retry.ts';
+import { ADD_CONNECTION } from './scripts/add-connection.ts';
+import { CREATE } from './scripts/create.ts';
+import { ENLIST } from './scripts/enlist.ts';
+import { PURGE } from './scripts/purge.ts';
+import { REPLACE } from './scripts/replace.ts';
+import { TOUCH } from './scripts/touch.ts';
+
+const RECONNECT = { baseMs: 50, maxMs: 1000 };
+
+/** The scripts as methods, as ioredis makes them; each file in scripts/ says what its arguments and result are. */
+export interface Scripts {
+  createSession(session: string, ...record: string[]): Promise<number>;
+  touchSession(session: string): Promise<[record: string, deadline: number] | null>;
+  replaceSession(session: string, ...recordAndVersion: string[]): Promise<number>;
+  addConnection(session: string, field: string, record: string): Promise<number>;
+  enlist(deadlines: string, id: string, idle: string, max: string): Promise<null>;
+  purge(deadlines: string, ...ids: string[]): Promise<null>;
+}
+export type RedisClient = Redis & Scripts;
+
+/**
+ * A client for which an outage is a value, soon: nothing is queued while there is no connection, nothing is sent twice (a
+ * `create` that is repeated would answer "there already"), and a server that stops answering loses the connection.
+ * @param answerMs how long the server may take to answer anything, milliseconds
+ */
+export function connectRedis(url: string, answerMs: number): RedisClient {
+  const client = new Redis(url, {
+    connectTimeout: answerMs,
+    socketTimeout: answerMs,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    maxLoadingRetryTime: RECONNECT.maxMs,
+    retryStrategy: (failures) => backoffDelay(RECONNECT, failures, Math.random()),
+    // After a failover the address may lead to the new master.
+    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    disableClientInfo: true,
+    scripts: {
+      createSession: { lua: CREATE, numberOfKeys: 1 },
+      touchSession: { lua: TOUCH, numberOfKeys: 1 },
+      replaceSession: { lua: REPLACE, numberOfKeys: 1 },
+      addConnection: { lua: ADD_CONNECTION, numberOfKeys: 1 },
+      enlist: { lua: ENLIST, numberOfKeys: 1 },
+      purge: { lua: PURGE, numberOfKeys: 1 },
+    },
+  }) as RedisClient;
+  client.setMaxListeners(0);
+  // Whoever asks during an outage is told; without a listener ioredis would write to the console.
+  client.on('error', () => {});
+  return client;
+}

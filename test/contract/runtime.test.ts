@@ -1,0 +1,4 @@
+import { openProcessPlace } from '../support/process-place.ts';
+import { runtimeContract } from './runtime.ts';
+
+runtimeContract('process', openProcessPlace);

@@ -1,0 +1,59 @@
+/**
+ * A host for tests of runtimes: claims its pid file and listens, as a real one does, and behaves well or badly.
+ * `fake-host.ts BEHAVIOUR --socket ... --pid-file ... --log ... --config-dir ... --labels ...`
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { parseLabels } from '../../src/core/pid-file.ts';
+import { claimPidFile } from '../../src/os/pid-file.ts';
+import { openProcessTable } from '../../src/os/process-table.ts';
+
+export type HostBehaviour =
+  | 'good'
+  /** Listens late. */
+  | 'slow'
+  /** Never listens. */
+  | 'deaf'
+  /** Ends at once and says why. */
+  | 'failing'
+  /** Ignores SIGTERM. */
+  | 'stubborn'
+  /** Has a child that ignores SIGTERM. */
+  | 'stubborn-child'
+  /** Has a grandchild that has left its tree, its session and its process group. */
+  | 'runaway';
+
+const text = { type: 'string', default: '' } as const;
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { socket: text, 'pid-file': text, log: text, 'config-dir': text, labels: text },
+});
+const behaviour = positionals[0] as HostBehaviour;
+
+const labels = parseLabels(values.labels);
+if (!labels) throw new Error(`no labels: ${values.labels}`);
+claimPidFile(values['pid-file'], labels, openProcessTable());
+process.stdout.write(`incarnation ${labels.incarnation}\nenvironment ${Object.keys(process.env).sort().join(' ')}\n`);
+process.stderr.write(`behaviour ${behaviour}\n`);
+
+if (behaviour === 'stubborn') process.on('SIGTERM', () => {});
+if (behaviour === 'stubborn-child') await said(shell("trap '' TERM; echo ready; exec sleep 1000", false));
+if (behaviour === 'runaway') await said(shell('sleep 1000 <&- >&- 2>&- & echo ready', true));
+if (behaviour === 'slow') await delay(300);
+if (behaviour === 'failing') {
+  process.stderr.write('the fake host has nothing to serve\n');
+  process.exit(3);
+}
+if (behaviour === 'deaf') setInterval(() => {}, 1000);
+else createServer((socket) => socket.resume()).listen(values.socket);
+
+function shell(script: string, detached: boolean): ChildProcess {
+  return spawn('sh', ['-c', script], { detached, stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+async function said(child: ChildProcess): Promise<void> {
+  if (child.stdout) await once(child.stdout, 'data');
+}

@@ -1,0 +1,299 @@
+import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runCli } from '../../src/cli/main.ts';
+import { FakeManager } from '../fakes/fake-manager.ts';
+import type { FakeTerminal } from '../support/cli-io.ts';
+import { cliIo } from '../support/cli-io.ts';
+
+let manager: FakeManager;
+let folder: string;
+beforeEach(async () => {
+  manager = await FakeManager.start();
+  folder = await mkdtemp(join(tmpdir(), 'cli-commands-'));
+});
+afterEach(async () => {
+  await manager[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function run(command: string, terminal: FakeTerminal = {}) {
+  const { io, written } = cliIo({ cwd: folder, ...terminal, env: { ...manager.env, ...terminal.env } });
+  const code = await runCli(command.split(' '), io);
+  return { code, ...written };
+}
+const onlySession = () => {
+  const [session] = manager.sessions.values();
+  if (!session) throw new Error('no session');
+  return session;
+};
+
+describe('init', () => {
+  it('makes the session, exports it and tells the reader of its servers, never of its token', async () => {
+    manager.servers = [
+      { name: 'filesystem', state: 'ready', instance: '4711' },
+      { name: 'proxmox', state: 'failed', reason: 'PROXMOX_HOST is not set:\nset it' },
+    ];
+    const { code, stdout, stderr } = await run('init --shell bash');
+    expect(code).toBe(0);
+    const { id, workspace, terminal } = onlySession();
+    expect(workspace).toBe(folder);
+    expect(terminal).toEqual({ name: '_dev_pts_7', host: 'here', leader: { pid: 50, startedAt: 'start of 50' } });
+    expect(stdout).toContain(`export MCP_SESSION_TOKEN='${manager.tokenOf(id)}' MCP_SESSION_URL='${manager.url}/mcp'`);
+    expect(stdout).not.toContain('MCP_SESSION_ID');
+    expect(stdout).toContain('[ "$$" = 50 ]');
+    expect(stderr).toBe(
+      `Session ${id} in ${folder}\n  filesystem  ready   4711\n  proxmox     failed  PROXMOX_HOST is not set: set it\n`,
+    );
+  });
+
+  it('sends the variables of the catalogue and no others', async () => {
+    await run('init --shell bash', { env: { FAKE_TOKEN: 's', OTHER: 'o' } });
+    expect(manager.requests('POST', '/api/sessions')[0]?.body.variables).toEqual({ FAKE_TOKEN: 's' });
+  });
+
+  it('passes its options on', async () => {
+    await run('init --shell fish --workspace sub/dir --keep --lazy --servers a,b');
+    const { body } = manager.requests('POST', '/api/sessions')[0] ?? {};
+    expect(body).toMatchObject({ workspace: join(folder, 'sub/dir'), keep: true, lazy: true, servers: ['a', 'b'] });
+  });
+
+  it('finds the session of its terminal again', async () => {
+    await run('init --shell sh');
+    expect((await run('init --shell sh')).stderr).toContain('found again');
+    expect(manager.sessions.size).toBe(1);
+    await run('init --shell sh', { leader: 51 });
+    expect(manager.sessions.size).toBe(2);
+  });
+
+  it('writes no shell code when it fails', async () => {
+    const { code, stdout, stderr } = await run('init --workspace /refused');
+    expect({ code, stdout, stderr }).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'mcp-session-manager: this workspace is outside\n',
+    });
+  });
+
+  it('cannot be led to write escape sequences to the terminal', async () => {
+    manager.servers = [{ name: 'x', state: 'failed', reason: '\x1b]0;owned\x07' }];
+    expect((await run('init --shell bash --workspace \x1b[2Jx')).stderr).not.toMatch(/[^\P{Cc}\n]/u);
+  });
+});
+
+describe('a manager that cannot be used', () => {
+  it.each(['init', 'status', 'headers', 'stop --all', 'cleanup', 'end'])('is reported by %s', async (command) => {
+    await manager.stop();
+    const { code, stdout, stderr } = await run(command);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^mcp-session-manager: the manager is not running: .*npm start.*\n$/);
+    await manager.listen();
+  });
+
+  it('has made no credential yet', async () => {
+    await rm(join(manager.stateDirectory, 'credential'));
+    expect((await run('status')).stderr).toMatch(/credential.*npm start/);
+  });
+
+  it('is another program', async () => {
+    const { code, stderr } = await run('status', { env: { MCP_SESSION_MANAGER_URL: `${manager.url}/mcp` } });
+    expect(code).toBe(1);
+    expect(stderr).toContain('MCP_SESSION_MANAGER_URL');
+  });
+
+  it('has no address', async () => {
+    const { stderr } = await run('status', { env: { MCP_SESSION_MANAGER_URL: 'localhost:8900' } });
+    expect(stderr).toContain('$MCP_SESSION_MANAGER_URL does not hold');
+  });
+});
+
+describe('status', () => {
+  it('shows servers, figures, the session, and why a server failed', async () => {
+    const now = Date.now();
+    manager.servers = [
+      {
+        name: 'filesystem',
+        state: 'ready',
+        instance: '4711',
+        startedAt: now - 65_000,
+        memoryBytes: 52_428_800,
+        cpuSeconds: 1.234,
+        lastActivityAt: now - 5_000,
+      },
+      { name: 'proxmox', state: 'failed', reason: 'PROXMOX_HOST is not set', stderr: 'line 1\nline 2\x1b[31m\n' },
+    ];
+    await run('init --shell bash');
+    const { code, stdout } = await run('status');
+    expect(code).toBe(0);
+    const lines = stdout.split('\n');
+    expect(lines[0]).toMatch(/^SERVER +STATE +INSTANCE +UPTIME +MEMORY +CPU +LAST ACTIVITY$/);
+    expect(lines[1]).toMatch(/^filesystem +ready +4711 +1m \d+s +50\.0 MiB +1\.23s +\d+s ago$/);
+    expect(lines[2]).toMatch(/^proxmox +failed( +-){5}$/);
+    expect(stdout).toContain(`session ${onlySession().id}, workspace ${folder}, 0 connections, ends in`);
+    expect(stdout).toContain('proxmox: PROXMOX_HOST is not set\n  | line 1\n  | line 2?[31m\n');
+  });
+
+  it('is JSON on request', async () => {
+    await run('init --shell bash');
+    expect(JSON.parse((await run('status --json')).stdout)).toEqual(onlySession());
+  });
+
+  it('says what to do without a session', async () => {
+    const { code, stdout, stderr } = await run('status');
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain('no session in this terminal: run');
+  });
+});
+
+describe('headers', () => {
+  const authorization = async (terminal: FakeTerminal = {}) => JSON.parse((await run('headers', terminal)).stdout);
+
+  it('are those of the token that is there, asked once', async () => {
+    await run('init --shell bash');
+    const token = manager.tokenOf(onlySession().id);
+    manager.seen.length = 0;
+    expect(await authorization({ env: { MCP_SESSION_TOKEN: token } })).toEqual({ Authorization: `Bearer ${token}` });
+    expect(manager.seen).toHaveLength(1);
+  });
+
+  it('make a session without init, with its variables, and leave the one that is there as it is', async () => {
+    const first = await authorization({ env: { FAKE_HOST: 'h' } });
+    expect(await authorization({ cwd: '/elsewhere' })).toEqual(first);
+    expect(manager.sessions.size).toBe(1);
+    const [made, again] = manager.requests('POST', '/api/sessions');
+    expect(made?.body).toMatchObject({ workspace: folder, lazy: true, attach: true, variables: { FAKE_HOST: 'h' } });
+    expect(again?.body).toMatchObject({ attach: true });
+  });
+
+  it('are of the own session in a terminal that was opened from another', async () => {
+    await run('init --shell bash');
+    const inherited = manager.tokenOf(onlySession().id);
+    const { Authorization } = await authorization({ env: { MCP_SESSION_TOKEN: inherited }, leader: 60 });
+    expect(Authorization).not.toBe(`Bearer ${inherited}`);
+    expect(manager.sessions.size).toBe(2);
+  });
+
+  it.each(['garbage', 'a.b.c', `h.${Buffer.from('{"sid":"../../x"}').toString('base64url')}.s`])(
+    'do not stumble over the token %s',
+    async (token) => {
+      const { Authorization } = await authorization({ env: { MCP_SESSION_TOKEN: token } });
+      expect(Authorization).toBe(`Bearer ${manager.tokenOf(onlySession().id)}`);
+    },
+  );
+
+  it('are new when the session of the token is over', async () => {
+    await run('init --shell bash');
+    const token = manager.tokenOf(onlySession().id);
+    manager.sessions.clear();
+    expect((await authorization({ env: { MCP_SESSION_TOKEN: token } })).Authorization).not.toContain(token);
+  });
+});
+
+describe('servers and sessions', () => {
+  it('are started, stopped and restarted', async () => {
+    await run('init --shell bash');
+    expect(await run('stop filesystem')).toMatchObject({ code: 0, stdout: 'filesystem: stopped\n' });
+    expect(await run('start filesystem')).toMatchObject({ code: 0, stdout: 'filesystem: ready\n' });
+    expect(await run('restart filesystem')).toMatchObject({ code: 0, stdout: 'filesystem: ready\n' });
+    expect(await run('stop --all')).toMatchObject({ code: 0, stdout: 'filesystem: stopped\n' });
+    expect(manager.requests('POST', '/api/sessions/').map(({ path }) => path.split('/').slice(4).join('/'))).toEqual([
+      'servers/filesystem/stop',
+      'servers/filesystem/start',
+      'servers/filesystem/restart',
+      'stop',
+    ]);
+  });
+
+  it.each([
+    ['start nosuch', 'There is no server "nosuch"'],
+    ['stop', 'stop --all'],
+    ['stop filesystem --all', 'stop --all'],
+    ['end --session ../x', 'not the id of a session'],
+    ['mcp-config --server a/b', 'not the name of a server'],
+    ['init --shell tcsh', 'bash, zsh, fish, sh'],
+    ['nonsense', "unknown command 'nonsense'"],
+  ])('"%s" says what is wrong', async (command, message) => {
+    await run('init --shell bash');
+    const { code, stdout, stderr } = await run(command);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain(message);
+    expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it('end', async () => {
+    await run('init --shell bash');
+    const { id } = onlySession();
+    expect(await run('end')).toMatchObject({ code: 0, stdout: `session ${id} ended\n` });
+    expect(await run(`end --session ${id}`)).toMatchObject({ code: 0, stdout: `session ${id} was over already\n` });
+    expect(await run(`end --session ${id} --quiet`)).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(await run('end --quiet')).toEqual({ code: 1, stdout: '', stderr: '' });
+  });
+
+  it('are cleaned up', async () => {
+    await run('init --shell bash');
+    const stdout = 'sessions ended: 1; servers without a session ended: 2\n';
+    expect(await run('cleanup')).toEqual({ code: 0, stdout, stderr: '' });
+  });
+
+  it('are in the help, and so is serve', async () => {
+    const { code, stdout } = await run('help');
+    expect(code).toBe(0);
+    for (const name of [
+      'init',
+      'status',
+      'mcp-config',
+      'headers',
+      'connect',
+      'start',
+      'stop',
+      'restart',
+      'cleanup',
+      'end',
+      'serve',
+    ]) {
+      expect(stdout).toMatch(new RegExp(`^  ${name}\\b`, 'm'));
+    }
+  });
+});
+
+describe('mcp-config', () => {
+  const mcpJson = () => readFile(join(folder, '.mcp.json'), 'utf8');
+
+  it('prints, with the running manager’s address and no secret', async () => {
+    const { stdout } = await run('mcp-config', { env: { MCP_SESSION_TOKEN: 'secret-token' } });
+    expect(JSON.parse(stdout).mcpServers.session.url).toBe(`${manager.url}/mcp`);
+    expect(JSON.parse(stdout).mcpServers.session.headersHelper).toMatch(/^\/.*bin\/mcp-session-manager'? headers$/);
+    expect(stdout).not.toContain('secret-token');
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('writes a new file, in a new folder where there must be one', async () => {
+    expect((await run('mcp-config --write --client vscode')).code).toBe(0);
+    const written = JSON.parse(await readFile(join(folder, '.vscode/mcp.json'), 'utf8'));
+    expect(written.servers.session.args[0]).toBe('connect');
+  });
+
+  it('merges, keeps the mode and the link, and leaves nothing else behind', async () => {
+    const real = join(folder, 'real.json');
+    await writeFile(real, '{"mcpServers":{"mine":{"command":"x"}}}');
+    await chmod(real, 0o640);
+    await symlink(real, join(folder, '.mcp.json'));
+    await run('mcp-config --write');
+    expect(Object.keys(JSON.parse(await readFile(real, 'utf8')).mcpServers)).toEqual(['mine', 'session']);
+    expect((await stat(real)).mode & 0o777).toBe(0o640);
+    const once = await mcpJson();
+    expect((await run('mcp-config --write')).stderr).toContain('right already');
+    expect(await mcpJson()).toBe(once);
+    expect((await readdir(folder)).sort()).toEqual(['.mcp.json', 'real.json']);
+  });
+
+  it('leaves a file alone that it cannot keep, and prints what to add', async () => {
+    const text = '{ "mcpServers": {}, } // mine';
+    await writeFile(join(folder, '.mcp.json'), text);
+    const { code, stderr } = await run('mcp-config --write');
+    expect(code).toBe(1);
+    expect(stderr).toContain('"headersHelper"');
+    expect(await mcpJson()).toBe(text);
+  });
+});

@@ -1,0 +1,166 @@
+import { Controller, type ControllerOptions } from '../../src/controller/controller.ts';
+import type { CreateSession } from '../../src/core/api.ts';
+import type { CatalogueEntry } from '../../src/core/catalogue.ts';
+import type { SessionId } from '../../src/core/ids.ts';
+import { LocalSignals } from '../../src/core/local-signals.ts';
+import type { Logger } from '../../src/core/logger.ts';
+import type { ServerState, SessionRecord, Terminal } from '../../src/core/session.ts';
+import type { Signals } from '../../src/core/signals.ts';
+import { InstanceKeys } from '../../src/sessions/instance-keys.ts';
+import { Sealer } from '../../src/sessions/sealer.ts';
+import { type SessionLimits, Sessions } from '../../src/sessions/sessions.ts';
+import { FakeClock, settle } from '../fakes/fake-clock.ts';
+import { FakeHosts } from '../fakes/fake-hosts.ts';
+import { FakeRuntime } from '../fakes/fake-runtime.ts';
+import { MemoryStore } from '../fakes/memory-store.ts';
+
+export const KEY = Buffer.alloc(32, 7);
+export const INTERVAL = 5000;
+export const HOST_LIMITS = {
+  logBytes: 1,
+  logAgeMs: 1,
+  keys: 1,
+  children: 1,
+  childIdleMs: 1,
+  initializeMs: 1,
+  abandonedMs: 1,
+};
+
+export function entry(name: string, change: Partial<CatalogueEntry> = {}): CatalogueEntry {
+  return { name, transport: 'stdio', command: 'node', args: [], env: {}, variables: [], files: {}, ...change };
+}
+
+export const CATALOGUE = new Map([
+  ['filesystem', entry('filesystem', { args: ['${workspace}'] })],
+  ['proxmox', entry('proxmox', { transport: 'module', command: '/proxmox.js', variables: ['PROXMOX_TOKEN'] })],
+]);
+
+/** A log that keeps what is said at `warn` and above. */
+export class KeptLog implements Logger {
+  readonly warnings: string[] = [];
+  debug(): void {}
+  info(): void {}
+  warn(_: object, message: string): void {
+    this.warnings.push(message);
+  }
+  error(_: object, message: string): void {
+    this.warnings.push(message);
+  }
+  child(): Logger {
+    return this;
+  }
+}
+
+/** Signals that can be lost. */
+export class LossySignals implements Signals {
+  lost = false;
+  /** How many listen. */
+  listeners = 0;
+  readonly #signals = new LocalSignals();
+  publish(session: SessionId): void {
+    if (!this.lost) this.#signals.publish(session);
+  }
+  subscribe(listener: (session: SessionId) => void): Disposable {
+    const subscription = this.#signals.subscribe(listener);
+    this.listeners++;
+    return {
+      [Symbol.dispose]: () => {
+        this.listeners--;
+        subscription[Symbol.dispose]();
+      },
+    };
+  }
+}
+
+/** The control plane on fakes: time, store, runtime and hosts are the test's. */
+export class ControlPlane {
+  readonly clock = new FakeClock();
+  readonly store = new MemoryStore(this.clock);
+  readonly signals = new LossySignals();
+  readonly runtime = new FakeRuntime(this.clock);
+  readonly hosts = new FakeHosts();
+  readonly log = new KeptLog();
+  readonly sealer = new Sealer(KEY);
+  readonly keys = new InstanceKeys(KEY);
+  readonly forgotten: SessionId[] = [];
+  readonly deadLeaders = new Set<number>();
+  /** What a call of `forget` waits for. */
+  forgetGate: Promise<void> = Promise.resolve();
+  readonly sessions: Sessions;
+  controller: Controller;
+  #end = new AbortController();
+  #run: Promise<void> = Promise.resolve();
+  #epoch = 0;
+
+  constructor(limits: Partial<SessionLimits> = {}) {
+    const { clock, store, signals, sealer, log } = this;
+    const random = () => 0.5;
+    const workspaces = { admit: async (path: string) => path };
+    this.sessions = new Sessions({
+      ...{ clock, store, signals, sealer, log, random, workspaces, key: KEY, catalogue: CATALOGUE },
+      limits: { sessionsPerOwner: 5, idleTtlMs: 1_800_000, maxAgeMs: 86_400_000, holdMs: 30_000, ...limits },
+    });
+    this.controller = this.newController();
+  }
+
+  newController(change: Partial<ControllerOptions> = {}): Controller {
+    const { clock, store, signals, sealer, log, runtime, hosts, keys } = this;
+    return new Controller({
+      ...{ clock, store, signals, sealer, log, runtime, hosts, keys, catalogue: CATALOGUE, env: {} },
+      hostLimits: HOST_LIMITS,
+      readTemplate: async () => '',
+      random: () => 0.5,
+      startMs: 10_000,
+      graceMs: 2000,
+      intervalMs: INTERVAL,
+      hostname: 'laptop',
+      lease: { epoch: ++this.#epoch, lost: new AbortController().signal, [Symbol.asyncDispose]: async () => {} },
+      isTerminalGone: ({ leader }: Terminal) => leader !== undefined && this.deadLeaders.has(leader.pid),
+      forget: async (session) => {
+        await this.forgetGate;
+        this.forgotten.push(session);
+      },
+      ...change,
+    });
+  }
+
+  /** Starts the controller. */
+  async up(): Promise<this> {
+    this.#end = new AbortController();
+    this.#run = this.controller.run(this.#end.signal);
+    await settle();
+    return this;
+  }
+
+  /** Ends the controller in good order. */
+  async down(): Promise<void> {
+    this.#end.abort();
+    let ended = false;
+    void this.#run.then(() => {
+      ended = true;
+    });
+    await settle();
+    if (!ended) await this.clock.advance(2000);
+    await this.#run;
+  }
+
+  /** The next manager, on what the last one left. */
+  async restart(): Promise<void> {
+    await this.down();
+    this.controller = this.newController();
+    await this.up();
+  }
+
+  async open(change: Partial<CreateSession> = {}, pid = 100): Promise<SessionRecord> {
+    const terminal = { name: 'pts_3', host: 'laptop', leader: { pid, startedAt: '1' } };
+    const { record } = await this.sessions.open('owner', { terminal, workspace: '/work', ...change });
+    await settle();
+    return record;
+  }
+
+  async state(id: SessionId, server = 'filesystem'): Promise<ServerState> {
+    const state = (await this.sessions.get(id)).servers[server]?.state;
+    if (!state) throw new Error(`no server ${server}`);
+    return state;
+  }
+}

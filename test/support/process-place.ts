@@ -1,0 +1,67 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Clock, systemClock } from '../../src/core/clock.ts';
+import type { Logger } from '../../src/core/logger.ts';
+import type { Instance } from '../../src/core/runtime.ts';
+import { openProcessTable } from '../../src/os/process-table.ts';
+import { ProcessRuntime } from '../../src/runtime/process/process-runtime.ts';
+import type { RuntimePlace } from '../contract/runtime.ts';
+import type { HostBehaviour } from '../fakes/fake-host.ts';
+import { processesOf } from './processes-of.ts';
+
+const FAKE_HOST = fileURLToPath(new URL('../fakes/fake-host.ts', import.meta.url));
+
+export const silentLog: Logger = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  child: () => silentLog,
+};
+
+/** Time that passes twenty times as fast, so that a deadline of seconds can be waited for. */
+const hurriedClock: Clock = {
+  now: () => systemClock.now() * 20,
+  sleep: (ms, signal) => systemClock.sleep(ms / 20, signal),
+};
+
+export interface ProcessPlace extends RuntimePlace {
+  readonly root: string;
+  runtime(behaviour?: HostBehaviour, env?: NodeJS.ProcessEnv): ProcessRuntime;
+}
+
+/** A process runtime's root in a temporary directory. */
+export async function openProcessPlace(): Promise<ProcessPlace> {
+  const directory = await mkdtemp(join(tmpdir(), 'mcp-'));
+  const root = join(directory, 'run');
+  const table = openProcessTable();
+  const runtime = (behaviour: HostBehaviour = 'good', env: NodeJS.ProcessEnv = process.env) =>
+    new ProcessRuntime({
+      root,
+      hostCommand: [process.execPath, FAKE_HOST, behaviour],
+      table,
+      clock: behaviour === 'deaf' ? hurriedClock : systemClock,
+      log: silentLog,
+      env,
+    });
+  return {
+    root,
+    runtime,
+    findsRunaways: process.platform === 'linux',
+    left: async () => processesOf(root),
+    crash: async (instance: Instance) => {
+      const pid = Number(instance.name);
+      process.kill(pid, 'SIGKILL');
+      while (table.identity(pid)) await systemClock.sleep(5);
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const pid of processesOf(root)) {
+        const identity = table.identity(pid);
+        if (identity && table.isAlive(identity)) process.kill(pid, 'SIGKILL');
+      }
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}

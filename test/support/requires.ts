@@ -1,0 +1,27 @@
+import { spawnSync } from 'node:child_process';
+import { describe } from 'vitest';
+
+/** What tests need of the machine beyond Node: a program that must answer, and what to do where it does not. */
+const NEEDS = {
+  redis: { probe: ['redis-server', '--version'], remedy: 'install redis-server' },
+  ps: { probe: ['ps', '-p', '1', '-o', 'lstart='], remedy: 'install procps' },
+  tmux: { probe: ['tmux', '-V'], remedy: 'install tmux' },
+  zsh: { probe: ['zsh', '--version'], remedy: 'install zsh' },
+  fish: { probe: ['fish', '--version'], remedy: 'install fish' },
+} as const;
+
+export type Need = keyof typeof NEEDS;
+
+/**
+ * `describe` where this machine has `name`; else a `describe` that skips, with the reason in its title.
+ * With the environment variable `REQUIRE=redis,...` a lack throws instead, so that CI cannot skip unseen.
+ */
+export function requires(name: Need): (title: string, suite: () => void) => void {
+  const required = (process.env.REQUIRE ?? '').split(',').filter((item) => item !== '');
+  const unknown = required.find((item) => !(item in NEEDS));
+  if (unknown) throw new Error(`REQUIRE names "${unknown}"; known are: ${Object.keys(NEEDS).join(', ')}`);
+  const { probe, remedy } = NEEDS[name];
+  if (spawnSync(probe[0], probe.slice(1), { stdio: 'ignore' }).status === 0) return describe;
+  if (required.includes(name)) throw new Error(`REQUIRE says "${name}", but ${probe[0]} does not run: ${remedy}`);
+  return (title, suite) => describe.skip(`${title} (skipped: no ${name}: ${remedy})`, suite);
+}
