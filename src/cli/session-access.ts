@@ -24,7 +24,7 @@ export type OpenOptions = Pick<CreateSession, 'workspace' | 'servers' | 'keep' |
 const OPEN_TIMEOUT_MS = 60_000;
 
 /** The session in `$MCP_SESSION_TOKEN`, if it lives and may be used in this terminal. */
-export async function sessionOfToken(io: SessionSource, here: FoundTerminal): Promise<SessionAccess | undefined> {
+async function sessionOfToken(io: SessionSource, here: FoundTerminal): Promise<SessionAccess | undefined> {
   const bearer = io.env.MCP_SESSION_TOKEN;
   const id = bearer && sessionIn(bearer);
   if (!id) return undefined;
@@ -39,7 +39,7 @@ export async function sessionOfToken(io: SessionSource, here: FoundTerminal): Pr
 }
 
 /** This terminal's session: the one of its token, else the one that the manager knows for the terminal. */
-export async function findSession(io: SessionSource): Promise<SessionAccess | undefined> {
+async function findSession(io: SessionSource): Promise<SessionAccess | undefined> {
   const here = findTerminal(io);
   const ofToken = await sessionOfToken(io, here);
   if (ofToken) return ofToken;

@@ -24,7 +24,9 @@ export function shellCode(shell: Shell, session: SessionForShell): string {
   if (!end) lines.push('__mcp_session_end() { :; }');
   else {
     const command = `${quote(end.launcher)} end --session ${quote(end.session)} --quiet </dev/null >/dev/null 2>&1`;
-    lines.push(`if [ "$$" = ${end.leaderPid} ]; then`, `__mcp_session_end() { ${command}; }`, TRAPS[shell], 'fi');
+    // zsh runs its hook for an `exit` in a subshell too, where `$$` is still the shell's own.
+    const body = shell === 'zsh' ? `[ "$ZSH_SUBSHELL" != 0 ] || ${command}` : command;
+    lines.push(`if [ "$$" = ${end.leaderPid} ]; then`, `__mcp_session_end() { ${body}; }`, TRAPS[shell], 'fi');
   }
   return `${lines.join('\n')}\n`;
 }
@@ -32,14 +34,14 @@ export function shellCode(shell: Shell, session: SessionForShell): string {
 /** `value` as one word of a POSIX shell, bash or zsh. */
 export const quote = (value: string): string => `'${value.replaceAll("'", `'\\''`)}'`;
 
-/** Puts our command behind the trap that is there: it still sees the shell's own `$?`, and is not run under another's `exit`. */
+/** Puts our command behind the trap that is there, which so still sees the shell's own `$?`. */
 const ADD_TO_TRAP = `case "$__mcp_session_kept" in
 *__mcp_session_end*) ;;
 *) trap -- "$\{__mcp_session_kept:+$__mcp_session_kept
 }__mcp_session_end" EXIT ;;
 esac`;
 
-/** A line of the trap's listing (\`trap -- 'command' EXIT\`) with this in the place of \`trap\` finds the command. */
+/** A line of the trap's listing (`trap -- 'command' EXIT`) with this in the place of `trap` finds the command. */
 const KEEP = `__mcp_session_kept=
 __mcp_session_keep() { case "$\{3-}" in EXIT | 0) __mcp_session_kept=$2 ;; esac; }`;
 

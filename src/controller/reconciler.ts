@@ -12,7 +12,7 @@ import type { InstanceKeys } from '../sessions/instance-keys.ts';
 import { updateRecord } from '../sessions/update.ts';
 import { type AssignmentContext, assignmentOf } from './assignment.ts';
 import { type Action, decide } from './decide.ts';
-import { FAILURE_POLICY, failedState, failuresOf } from './failures.ts';
+import { FAILURE_POLICY, type Failure, failedState, failuresOf } from './failures.ts';
 import type { Instances } from './instances.ts';
 import { type Start, Starts } from './starts.ts';
 
@@ -78,7 +78,7 @@ export class Reconciler {
         return this.#start(action, name);
       case 'fail': {
         const stderr = action.instance && (await this.#instances.tail(action.instance));
-        return this.#fail(action, name, action.instance, { reason: action.reason, stderr, definite: false });
+        return this.#fail(action, name, { reason: action.reason, stderr, definite: false });
       }
     }
   }
@@ -102,8 +102,6 @@ export class Reconciler {
       // Left as it is: the next manager, or the store's return, goes on with this very start.
       if (this.#stop.aborted) return;
       if (error instanceof StoreUnavailable) throw error;
-      // No longer wanted: the next step sees why, and ends what there is.
-      if (start.signal.aborted) return;
       await this.#startFailed(begun, name, error);
     }
   }
@@ -136,24 +134,22 @@ export class Reconciler {
   async #startFailed(action: StartAction, name: ServerName, error: unknown): Promise<void> {
     const app = error instanceof AppError ? error : undefined;
     const status = await this.#instances.status(action.record.id, name);
-    const instance = status.phase === 'absent' ? undefined : status.instance;
     const said = app?.data?.stderr;
-    const stderr = typeof said === 'string' ? said : instance && (await this.#instances.tail(instance));
+    const tail = status.phase === 'absent' ? undefined : await this.#instances.tail(status.instance);
+    const stderr = typeof said === 'string' ? said : tail;
     const definite = app?.code === 'config.invalid';
-    await this.#fail(action, name, instance, { reason: messageOf(error), stderr, definite });
+    await this.#fail(action, name, { reason: messageOf(error), stderr, definite });
   }
 
+  /** Writes the failure, if the server is still wanted; what is left of its instance is stopped in the next step. */
   async #fail(
     { record, server, incarnation }: Pick<StartAction, 'record' | 'server' | 'incarnation'>,
     name: ServerName,
-    instance: Instance | undefined,
-    failure: { readonly reason: string; readonly stderr: string | undefined; readonly definite: boolean },
+    failure: Omit<Failure, 'incarnation'>,
   ): Promise<void> {
-    const { clock, random, log, graceMs } = this.#options;
+    const { clock, random, log } = this.#options;
     const state = failedState(server.state, { incarnation, ...failure }, clock.now(), random(), FAILURE_POLICY);
-    const written = await this.#write(record, name, state);
-    if (instance) await this.#instances.stop(instance, graceMs);
-    if (!written) return;
+    if (!(await this.#write(record, name, state))) return;
     const { failures, retryAt } = state;
     // Why is in the record, for its owner; it may quote what the server wrote.
     log.warn({ session: record.id, server: name, failures, retryAt }, 'server failed');

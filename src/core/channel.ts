@@ -139,7 +139,7 @@ export interface HostStatus {
   readonly lastActivityAt?: number;
   readonly restarts: number;
   readonly circuit: 'closed' | 'half-open' | 'open';
-  /** Why the server last ended by itself, and the end of its stderr. */
+  /** Why the server ended by itself, and the end of its stderr, if none has come up since. */
   readonly failure?: { readonly reason: string; readonly stderr: string; readonly at: number };
 }
 

@@ -52,11 +52,11 @@ export interface LogOptions {
  *
  * - Before `start`, `status` says `absent`, and `stop` resolves.
  * - `start` is idempotent for the same session, server, nonce and incarnation: it returns the running instance. An older
- *   incarnation of the same server is ended first. It resolves when the endpoint accepts connections. A rejection or an
- *   aborted signal leaves nothing behind.
+ *   incarnation of the same server is ended first; a newer one of the same nonce is left alone (`server.busy`). It
+ *   resolves when the endpoint accepts connections. A rejection or an aborted signal leaves nothing behind.
  * - Instances outlive the program that started them; `list` finds them again.
  * - `stop` ends the whole process tree: asks, waits `graceMs`, then kills. It resolves when nothing of it runs any more.
- *   An absent one is done. Concurrent calls share one ending.
+ *   An absent one is done. Concurrent calls share one ending. A start in progress is aborted.
  */
 export interface Runtime {
   readonly kind: 'process' | 'docker' | 'kubernetes';

@@ -10,6 +10,7 @@ export class Channels {
   readonly #launcher: Launcher;
   readonly #limits: HostLimits;
   readonly #clock: Clock;
+  #lastUsedAt = 0;
 
   constructor(launcher: Launcher, limits: HostLimits, clock: Clock) {
     this.#launcher = launcher;
@@ -27,11 +28,11 @@ export class Channels {
     return bytes;
   }
 
-  /** Last message in or out of any channel, milliseconds since the epoch. */
+  /** Last message in or out of any channel, those that are closed by now included; milliseconds since the epoch. */
   get lastUsedAt(): number | undefined {
-    let last: number | undefined;
-    for (const channel of this.#channels.values()) last = Math.max(last ?? 0, channel.lastUsedAt);
-    return last;
+    let last = this.#lastUsedAt;
+    for (const channel of this.#channels.values()) last = Math.max(last, channel.lastUsedAt);
+    return last === 0 ? undefined : last;
   }
 
   /**
@@ -66,6 +67,7 @@ export class Channels {
   async close(id: string): Promise<void> {
     const channel = this.#channels.get(id);
     this.#channels.delete(id);
+    this.#lastUsedAt = Math.max(this.#lastUsedAt, channel?.lastUsedAt ?? 0);
     await channel?.close();
   }
 

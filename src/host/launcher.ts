@@ -62,6 +62,7 @@ export class Launcher {
 
   /** The server answered `initialize`. */
   succeeded(): void {
+    this.#failure = undefined;
     this.#circuit.succeeded();
   }
 

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { HostAssignment } from '../core/channel.ts';
-import { AppError } from '../core/errors.ts';
+import { AppError, messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { OpenServer } from '../core/server-module.ts';
 import { startModuleServer } from './module-server.ts';
@@ -30,7 +30,10 @@ export async function serverStarter(assignment: HostAssignment, options: Starter
   if (launch.kind === 'module') {
     const { openServer } = (await import(launch.module)) as { openServer?: OpenServer };
     if (!openServer) throw new AppError('config.invalid', `${basename(launch.module)} does not export "openServer"`);
-    const connect = await openServer({ configDir, workspace, variables, log });
+    const connect = await openServer({ configDir, workspace, variables, log }).catch((cause: unknown) => {
+      // A module that was built by itself has an AppError of its own, or none.
+      throw cause instanceof AppError ? cause : new AppError('server.failed', messageOf(cause), { cause });
+    });
     return (events) => startModuleServer(connect, events);
   }
   const fill = (text: string): string => text.replaceAll('${configDir}', configDir);

@@ -9,12 +9,21 @@ const TICKS_PER_SECOND = 100;
 const PTS_MAJOR = 136;
 const PTS_MAJORS = 8;
 
+/** Flag of kernel threads (Linux, include/linux/sched.h). */
+const PF_KTHREAD = 0x0020_0000;
+/** How often to look again at a process that loads its program, which takes it microseconds. */
+const LOADING_LOOKS = 1_000;
+
 /** What is used of `/proc/{pid}/stat` (proc_pid_stat(5)). */
 export interface ProcStat {
   /** One letter; `Z` and `X` have ended. */
   readonly state: string;
   readonly parent: number;
   readonly session: number;
+  /** A thread of the kernel, which has no environment. */
+  readonly kernel: boolean;
+  /** It is just becoming another program (execve(2)): its environment is there in a moment. */
+  readonly loading: boolean;
   readonly tty: { readonly major: number; readonly minor: number };
   /** User and system time with that of children which were waited for, clock ticks. */
   readonly cpuTicks: number;
@@ -28,10 +37,13 @@ export function parseStat(line: string): ProcStat {
   const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
   const number = (field: number) => Number(fields[field - 3]);
   const device = number(7);
+  const kernel = (number(9) & PF_KTHREAD) !== 0;
   return {
     state: fields[0] ?? '',
     parent: number(4),
     session: number(6),
+    kernel,
+    loading: !kernel && fields[51 - 3] === '0',
     tty: { major: (device >> 8) & 0xfff, minor: (device & 0xff) | ((device >>> 12) & 0xfff00) },
     cpuTicks: number(14) + number(15) + number(16) + number(17),
     startTicks: fields[22 - 3] ?? '',
@@ -80,7 +92,7 @@ export class LinuxProcessTable implements ProcessTable {
     const wanted = `\0${name}=${value}\0`;
     // In Latin-1, which is one character per byte, a value in any encoding is found.
     const bytes = Buffer.from(wanted).toString('latin1');
-    return allPids().filter((pid) => `\0${read(`/proc/${pid}/environ`, 'latin1') ?? ''}`.includes(bytes));
+    return allPids().filter((pid) => `\0${environmentOf(pid)}`.includes(bytes));
   }
 
   usage(pids: readonly number[]): ResourceUsage {
@@ -112,6 +124,16 @@ function statOf(pid: number): ProcStat | undefined {
   if (!line) return undefined;
   const stat = parseStat(line);
   return stat.state === 'Z' || stat.state === 'X' ? undefined : stat;
+}
+
+/** The environment that a process was started with, in Latin-1; empty if it is gone or not ours to read. */
+function environmentOf(pid: number): string {
+  for (let look = 0; look < LOADING_LOOKS; look++) {
+    const text = read(`/proc/${pid}/environ`, 'latin1');
+    // Without the second look a process in the middle of execve(2) would be missed, and outlive its instance.
+    if (text !== '' || !statOf(pid)?.loading) return text ?? '';
+  }
+  return '';
 }
 
 function allPids(): number[] {

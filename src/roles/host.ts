@@ -3,7 +3,7 @@ import { flushCompileCache } from 'node:module';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
-import type { InstanceLabels } from '../core/runtime.ts';
+import { parseLabels } from '../core/pid-file.ts';
 import { Host } from '../host/host.ts';
 import { claimPidFile } from '../os/pid-file.ts';
 import { openProcessTable } from '../os/process-table.ts';
@@ -33,7 +33,8 @@ export async function host(argv: string[]): Promise<void> {
   });
   const { socket, 'config-dir': configDir, labels: json, 'pid-file': pidFile, log: logFile } = values;
   if (!socket || !configDir || !json) throw new Error('host needs --socket, --config-dir and --labels');
-  const labels = JSON.parse(json) as InstanceLabels;
+  const labels = parseLabels(json);
+  if (!labels) throw new Error('--labels is not what a runtime writes');
   if (pidFile) claimPidFile(pidFile, labels, openProcessTable());
   const destination = logFile ? { destination: new RotatingFile(logFile) } : {};
   const log = createLogger({ level: 'info', ...destination }).child({ session: labels.session, server: labels.server });

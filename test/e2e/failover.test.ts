@@ -1,40 +1,112 @@
+import { fileURLToPath } from 'node:url';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connect, textOf } from '../support/mcp-clients.ts';
+import { eventually } from '../support/eventually.ts';
 import { TestManager } from '../support/manager.ts';
+import { connect, textOf, transport } from '../support/mcp-clients.ts';
 
-describe('the manager dies by SIGKILL and is started again', () => {
-  let manager: TestManager;
-  beforeAll(async () => {
-    manager = await TestManager.start();
+const ECHO_MODULE = fileURLToPath(new URL('../fakes/servers/echo-module.ts', import.meta.url));
+
+let manager: TestManager;
+beforeAll(async () => {
+  manager = await TestManager.start({
+    servers: { quiet: { module: ECHO_MODULE } },
+    env: { MCP_SESSION_MANAGER_SESSIONS_PER_OWNER: '200' },
   });
-  afterAll(() => manager[Symbol.asyncDispose]());
+});
+afterAll(() => manager[Symbol.asyncDispose]());
 
-  it('the same client gets the result of the call that was running, which ran once', async () => {
-    const { token } = await manager.open();
-    const client = await connect(`${manager.url}/mcp/counting`, token);
-    const call = client.callTool({ name: 'sleep', arguments: { seconds: 5 } });
-    await new Promise((resolve) => setTimeout(resolve, 1500)); // the stream has begun
-    await manager.kill('SIGKILL');
-    await manager.start();
-    expect(textOf(await call)).toBe('slept 5');
-    expect(manager.count('sleep')).toBe(1);
-    expect(textOf(await client.callTool({ name: 'echo', arguments: { text: 'on' } }))).toBe('on');
-    await client.close();
-  });
+const sleeping = async (before: number) => {
+  await eventually('the call runs', async () => manager.count('sleep') > before);
+  // The stream begins after a second of silence; from then on the client can come back for the answer.
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+};
 
-  it('100 idle sessions go on, with their connections and their servers', async () => {
-    const sessions = await Promise.all(Array.from({ length: 10 }, () => manager.open()));
-    const clients = [];
-    for (const { token } of sessions) {
-      for (let i = 0; i < 10; i++) clients.push(await connect(`${manager.url}/mcp/counting`, token));
+describe('the manager', () => {
+  it.each(['SIGKILL', 'SIGTERM'] as const)(
+    '[survive.kill] ended by %s and started again: the same client gets the result of the call that was running, which ran once',
+    async (signal) => {
+      const { token } = await manager.open();
+      const client = await connect(`${manager.url}/mcp/counting`, token);
+      const before = manager.count('sleep');
+      const call = client.callTool({ name: 'sleep', arguments: { seconds: 5 } });
+      await sleeping(before);
+      await manager.kill(signal);
+      await manager.start();
+      expect(textOf(await call)).toBe('slept 5');
+      expect(manager.count('sleep')).toBe(before + 1);
+      expect(textOf(await client.callTool({ name: 'echo', arguments: { text: 'on' } }))).toBe('on');
+      await client.close();
+    },
+  );
+
+  it('[survive.idle] killed and started again: 100 idle sessions go on, none lost', { timeout: 120_000 }, async () => {
+    const terminals: { readonly id: string; readonly client: Client }[] = [];
+    for (let ten = 0; ten < 10; ten++) {
+      const opened = await Promise.all(Array.from({ length: 10 }, () => manager.open({ servers: ['quiet'] })));
+      for (const { session, token } of opened) {
+        terminals.push({ id: session.id, client: await connect(`${manager.url}/mcp/quiet`, token) });
+      }
     }
+    const instances = async () =>
+      Promise.all(terminals.map(async ({ id }) => (await manager.view(id)).servers[0]?.instance));
+    const before = await instances();
     await manager.kill('SIGKILL');
     await manager.start();
     const answers = await Promise.all(
-      clients.map((client, i) => client.callTool({ name: 'echo', arguments: { text: String(i) } })),
+      terminals.map(({ client, id }) => client.callTool({ name: 'echo', arguments: { text: id } })),
     );
-    expect(answers.map(textOf)).toEqual(clients.map((_, i) => String(i)));
-    for (const { session } of sessions) expect((await manager.view(session.id)).connections).toBe(10);
-    await Promise.all(clients.map((client) => client.close()));
+    expect(answers.map(textOf)).toEqual(terminals.map(({ id }) => id));
+    expect(await instances()).toEqual(before);
+    expect(new Set(before).size).toBe(100);
+    await Promise.all(terminals.map(({ client }) => client.close()));
+    await Promise.all(terminals.map(({ id }) => manager.api('DELETE', `/api/sessions/${id}`)));
+  });
+});
+
+describe('an instance', () => {
+  it('[outcome.unknown] killed in the middle of a call: the call fails and is not repeated, the client goes on', async () => {
+    const { session, token } = await manager.open();
+    const client = await connect(`${manager.url}/mcp/counting`, token);
+    const before = manager.count('sleep');
+    const call = client.callTool({ name: 'sleep', arguments: { seconds: 30 } });
+    const failed = expect(call).rejects.toThrow(/whether the call took effect is unknown/);
+    await sleeping(before);
+    const pid = Number((await manager.view(session.id)).servers[0]?.instance);
+    process.kill(pid, 'SIGKILL');
+    await failed;
+    expect(textOf(await client.callTool({ name: 'echo', arguments: { text: 'on' } }))).toBe('on');
+    expect(manager.count('sleep')).toBe(before + 1);
+    const [server] = (await manager.view(session.id)).servers;
+    expect(server).toMatchObject({ state: 'ready', restarts: 1 });
+    expect(server?.instance).not.toBe(String(pid));
+    await client.close();
+  });
+
+  it('killed while a client listens: the client is told to look again at its lists', async () => {
+    const { session, token } = await manager.open();
+    const client = new Client({ name: 'listener', version: '1' });
+    let changed = 0;
+    client.setNotificationHandler(ToolListChangedNotificationSchema, () => void changed++);
+    await client.connect(transport(`${manager.url}/mcp`, token) as never);
+    await client.callTool({ name: 'counting_echo', arguments: { text: 'x' } });
+    process.kill(Number((await manager.view(session.id)).servers[0]?.instance), 'SIGKILL');
+    await eventually('it is told', async () => changed > 0);
+    const { tools } = await client.listTools();
+    expect(tools.map(({ name }) => name)).toContain('counting_echo');
+    await client.close();
+  });
+
+  it('stopped by its owner: calls say how to start it; started again, the same client goes on', async () => {
+    const { session, token } = await manager.open();
+    const client = await connect(`${manager.url}/mcp/counting`, token);
+    await manager.api('POST', `/api/sessions/${session.id}/servers/counting/stop`);
+    await expect(client.callTool({ name: 'echo', arguments: { text: 'x' } })).rejects.toThrow(/start counting/);
+    await manager.api('POST', `/api/sessions/${session.id}/servers/counting/start`);
+    expect(textOf(await client.callTool({ name: 'echo', arguments: { text: 'on' } }))).toBe('on');
+    await manager.api('POST', `/api/sessions/${session.id}/servers/counting/restart`);
+    expect(textOf(await client.callTool({ name: 'echo', arguments: { text: 'still' } }))).toBe('still');
+    await client.close();
   });
 });

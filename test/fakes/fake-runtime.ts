@@ -25,6 +25,9 @@ export class FakeRuntime implements Runtime {
   readonly stopped: Instance[] = [];
   /** The most starts and stops of one server that were in progress at the same time. */
   mostAtOnce = 0;
+  /** What `list` and `stop` wait for. */
+  listGate: Promise<void> = Promise.resolve();
+  stopGate: Promise<void> = Promise.resolve();
   /** While set, `stop` rejects. */
   cannotStop = false;
   readonly #clock: Clock;
@@ -72,14 +75,16 @@ export class FakeRuntime implements Runtime {
     const there = this.#instances.get(id);
     if (!there) return;
     await this.#counted(there.instance.labels, async () => {
-      await Promise.resolve();
+      await this.stopGate;
       if (this.cannotStop) throw new Error('it does not end');
       if (this.#instances.delete(id)) this.stopped.push(there.instance);
     });
   }
 
   async *list(): AsyncIterable<Present> {
-    yield* [...this.#instances.values()];
+    const snapshot = [...this.#instances.values()];
+    await this.listGate;
+    yield* snapshot;
   }
 
   async *logs(id: InstanceId): AsyncIterable<string> {

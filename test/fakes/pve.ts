@@ -39,6 +39,8 @@ export interface Seen {
   readonly method: string;
   readonly path: string;
   readonly auth: 'none' | 'token' | 'ticket';
+  /** `user@realm!id` of the API token that was shown, right or wrong. */
+  readonly token?: string;
   /** Which connection brought it, counted from 1. */
   readonly connection: number;
   /** Of `POST /access/ticket`. */
@@ -112,6 +114,7 @@ export class FakePve implements AsyncDisposable {
       method,
       path: request.url ?? '',
       auth: login.kind,
+      ...(login.token !== undefined && { token: login.token }),
       connection: this.#connection(request.socket),
       ...(form && { form }),
     });
@@ -149,7 +152,7 @@ export class FakePve implements AsyncDisposable {
   }
 
   /** The order of PVE::HTTPServer: ticket in the cookie, the same in Authorization, then API token. */
-  #authenticate(request: IncomingMessage): { kind: Seen['auth']; refusal?: string } {
+  #authenticate(request: IncomingMessage): { kind: Seen['auth']; token?: string; refusal?: string } {
     const authorization = request.headers.authorization ?? '';
     const cookie = /PVEAuthCookie=([^;]*)/.exec(request.headers.cookie ?? authorization)?.[1];
     if (cookie !== undefined) {
@@ -162,7 +165,7 @@ export class FakePve implements AsyncDisposable {
     if (token === undefined) return { kind: 'none', refusal: 'No ticket' };
     const [, id = '', secret] = /^([^=]*)=(.*)$/.exec(decodeURIComponent(token)) ?? [];
     const right = secret !== undefined && this.options.tokens?.[id] === secret;
-    return right ? { kind: 'token' } : { kind: 'token', refusal: 'Authentication failed!' };
+    return right ? { kind: 'token', token: id } : { kind: 'token', token: id, refusal: 'Authentication failed!' };
   }
 
   #issue(form: Readonly<Record<string, string>>): Outcome {

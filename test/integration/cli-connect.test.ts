@@ -1,87 +1,28 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { PassThrough } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runCli } from '../../src/cli/main.ts';
 import { FakeManager } from '../fakes/fake-manager.ts';
 import { event, FakeMcp, reply, resultOf, stream } from '../fakes/fake-mcp.ts';
-import { cliIo } from '../support/cli-io.ts';
+import { BridgeClient, call, INITIALIZE, progress } from '../support/bridge-client.ts';
 import { eventually } from '../support/eventually.ts';
 
 const PROGRAM = fileURLToPath(new URL('../fakes/cli.ts', import.meta.url));
-const INITIALIZE = {
-  jsonrpc: '2.0',
-  id: 0,
-  method: 'initialize',
-  params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } },
-};
-const INITIALIZED = { jsonrpc: '2.0', method: 'notifications/initialized' };
-const call = (id: number | string, name = 'x') => ({ jsonrpc: '2.0', id, method: 'tools/call', params: { name } });
-const progress = (n: number) => ({ jsonrpc: '2.0', method: 'notifications/progress', params: { progress: n } });
 
 let manager: FakeManager;
 let mcp: FakeMcp;
-let client: Stdio;
+let client: BridgeClient;
 beforeEach(async () => {
   manager = await FakeManager.start();
   mcp = new FakeMcp(manager);
-  client = new Stdio();
+  client = new BridgeClient(manager);
 });
 afterEach(async () => {
   await client.end();
   await manager[Symbol.asyncDispose]();
 });
-
-/** A client's side of the bridge, which runs in this process. */
-class Stdio {
-  readonly #stdin = new PassThrough();
-  #exit: Promise<number> | undefined;
-  #written: { stdout: string; stderr: string } | undefined;
-
-  start(env: Record<string, string> = {}, args: string[] = []): this {
-    const { io, written } = cliIo({ stdin: this.#stdin, env: { ...manager.env, ...env } });
-    this.#written = written;
-    this.#exit = runCli(['connect', ...args], io);
-    return this;
-  }
-
-  send(...messages: object[]): void {
-    for (const message of messages) this.#stdin.write(`${JSON.stringify(message)}\n`);
-  }
-
-  sendText(text: string): void {
-    this.#stdin.write(text);
-  }
-
-  async initialize(): Promise<void> {
-    this.send(INITIALIZE);
-    await this.answer(0);
-    this.send(INITIALIZED);
-    // The stream is opened when the notification has been taken.
-    await eventually('the stream', async () => manager.requests('GET', '/mcp').length > 0);
-  }
-
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into it
-  get messages(): any[] {
-    return (this.#written?.stdout ?? '').split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]));
-  }
-
-  get stderr(): string {
-    return this.#written?.stderr ?? '';
-  }
-
-  answer(id: number | string) {
-    return eventually(`an answer to ${id}`, async () => this.messages.find((m) => m.id === id && !('method' in m)));
-  }
-
-  async end(): Promise<number | undefined> {
-    this.#stdin.end();
-    return this.#exit;
-  }
-}
 
 const posts = (method: string) => manager.requests('POST', '/mcp').filter(({ body }) => body.method === method);
 
@@ -176,109 +117,6 @@ describe('connect', () => {
   });
 });
 
-describe('a message that was not answered', () => {
-  const keysOf = (method: string) => new Set(posts(method).map(({ headers }) => headers['idempotency-key']));
-
-  it('is sent again under its key when the manager comes back', async () => {
-    client.start();
-    await client.initialize();
-    await manager.stop();
-    client.send(call(1));
-    await manager.listen();
-    expect(await client.answer(1)).toMatchObject({ result: {} });
-  });
-
-  it('is sent again under its key after a reset', async () => {
-    mcp.on('tools/call', ({ body }, response, times) => {
-      if (times < 3) response.destroy();
-      else reply(response, resultOf(body.id, {}));
-    });
-    client.start();
-    await client.initialize();
-    client.send(call(1));
-    expect(await client.answer(1)).toMatchObject({ result: {} });
-    expect(posts('tools/call')).toHaveLength(3);
-    expect(keysOf('tools/call').size).toBe(1);
-  });
-
-  it('is sent again under its key after a 503', async () => {
-    mcp.on('tools/call', ({ body }, response, times) => {
-      response.setHeader('retry-after', '0.01');
-      if (times < 3) reply(response, { jsonrpc: '2.0', id: body.id, error: { code: -32016, message: 'busy' } }, 503);
-      else reply(response, resultOf(body.id, {}));
-    });
-    client.start();
-    await client.initialize();
-    client.send(call(1));
-    expect(await client.answer(1)).toMatchObject({ result: {} });
-    expect(keysOf('tools/call').size).toBe(1);
-  });
-
-  it('is resumed by the last event of its stream', async () => {
-    mcp.on('tools/call', (_, response) => {
-      stream(response, `retry: 5\nid: s:0\ndata:\n\n${event('s:1', progress(1))}`);
-      response.end();
-    });
-    client.start();
-    await client.initialize();
-    mcp.on('GET', ({ headers }, response) => {
-      if (headers['last-event-id'] !== 's:1') return;
-      stream(response, event('s:2', progress(2)) + event('s:3', resultOf(1, {})));
-    });
-    client.send(call(1));
-    await client.answer(1);
-    expect(client.messages.slice(1)).toEqual([progress(1), progress(2), resultOf(1, {})]);
-    expect(posts('tools/call')).toHaveLength(1);
-  });
-
-  it('is attached to again under its key when its stream broke before the first event', async () => {
-    mcp.on('tools/call', ({ body }, response, times) => {
-      stream(response, ': ping\n\n');
-      if (times === 1) response.destroy();
-      else response.write(event('1', resultOf(body.id, {})));
-    });
-    client.start();
-    await client.initialize();
-    client.send(call(1));
-    expect(await client.answer(1)).toMatchObject({ result: {} });
-    expect(keysOf('tools/call').size).toBe(1);
-  });
-
-  it('ends in an error that says so when the manager stays away', async () => {
-    client.start({ HTTP_TIMEOUT: '300' });
-    await client.initialize();
-    await manager.stop();
-    client.send(call(1));
-    expect((await client.answer(1)).error).toMatchObject({
-      code: -32020,
-      message: expect.stringContaining('npm start'),
-    });
-    await manager.listen();
-  });
-
-  it('ends in an unknown outcome when it was sent', async () => {
-    mcp.on('tools/call', (_, response) => void response.destroy());
-    client.start({ HTTP_TIMEOUT: '300' });
-    await client.initialize();
-    client.send(call(1));
-    expect((await client.answer(1)).error).toMatchObject({ code: -32017 });
-  });
-
-  it('ends in the server’s own error after its last 503', async () => {
-    mcp.on('tools/call', (_, response) =>
-      reply(
-        response,
-        { jsonrpc: '2.0', id: null, error: { code: -32015, message: 'broken', data: { stderr: 'x' } } },
-        503,
-      ),
-    );
-    client.start({ HTTP_TIMEOUT: '200' });
-    await client.initialize();
-    client.send(call(1));
-    expect((await client.answer(1)).error).toEqual({ code: -32015, message: 'broken', data: { stderr: 'x' } });
-  });
-});
-
 describe('an error', () => {
   it.each([
     ['without an id', 400, { jsonrpc: '2.0', id: null, error: { code: -32600, message: 'bad' } }, -32600],
@@ -320,69 +158,6 @@ describe('an error', () => {
     expect(await client.end()).toBe(0);
     expect(client.messages).toHaveLength(1);
     expect(posts('notifications/cancelled')).toHaveLength(1);
-  });
-});
-
-describe('a connection that is over', () => {
-  it('is made again once for all, unseen by the client', async () => {
-    client.start();
-    await client.initialize();
-    mcp.connections.clear();
-    client.send(call(1), call(2), call(3));
-    for (const id of [1, 2, 3]) expect(await client.answer(id)).toHaveProperty('result');
-    expect(client.messages).toHaveLength(4);
-    expect(posts('initialize')).toHaveLength(2);
-    expect(posts('initialize')[1]?.body.params).toEqual(INITIALIZE.params);
-    expect(posts('notifications/initialized')).toHaveLength(2);
-    expect(posts('tools/call').at(-1)?.headers['mcp-session-id']).toBe('connection-2');
-    await eventually('its stream', async () => mcp.streams.length === 2);
-  });
-
-  it('is made again in a new session when its own is over', async () => {
-    client.start();
-    await client.initialize();
-    manager.sessions.clear();
-    mcp.connections.clear();
-    client.send(call(1));
-    expect(await client.answer(1)).toMatchObject({ result: {} });
-    expect(manager.sessions.size).toBe(1);
-  });
-
-  it('does not come back by itself', async () => {
-    client.start();
-    await client.initialize();
-    await eventually('the stream', async () => mcp.streams.length === 1);
-    manager.sessions.clear();
-    mcp.connections.clear();
-    mcp.streams[0]?.end();
-    await eventually('the stream to be asked for', async () => manager.requests('GET', '/mcp').length === 2);
-    await client.end();
-    expect(manager.sessions.size).toBe(0);
-  });
-
-  it('does not run a call again that may have run', async () => {
-    mcp.on('tools/call', (_, response) => {
-      mcp.connections.clear();
-      response.destroy();
-    });
-    client.start();
-    await client.initialize();
-    client.send(call(1));
-    expect((await client.answer(1)).error.code).toBe(-32017);
-    expect(posts('tools/call')).toHaveLength(2);
-    expect(posts('initialize')).toHaveLength(1);
-  });
-
-  it('gets another token when its own is refused', async () => {
-    mcp.on('tools/list', ({ body }, response, times) => {
-      if (times === 1) reply(response, { error: { code: 'auth.invalid', message: 'no' } }, 401);
-      else reply(response, resultOf(body.id, { tools: [] }));
-    });
-    client.start();
-    await client.initialize();
-    client.send({ jsonrpc: '2.0', id: 1, method: 'tools/list' });
-    expect(await client.answer(1)).toMatchObject({ result: {} });
-    expect(posts('initialize')).toHaveLength(1);
   });
 });
 

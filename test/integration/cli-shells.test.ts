@@ -19,7 +19,8 @@ interface ShellCase {
   readonly need: Need;
   readonly command: readonly string[];
   readonly init: string;
-  /** Makes an exit trap that writes the exit status into \`kept\`. */
+  readonly subshell: string;
+  /** Makes an exit trap that writes the exit status into `kept`. */
   readonly trap: string;
 }
 
@@ -30,6 +31,7 @@ const SHELLS: ShellCase[] = [
     need: 'tmux',
     command: ['bash', '--norc'],
     init: EVAL,
+    subshell: '(exit 1)',
     trap: `trap 'printf "it'"'"'s %s" "$?" >kept' EXIT`,
   },
   {
@@ -37,6 +39,7 @@ const SHELLS: ShellCase[] = [
     need: 'tmux',
     command: ['sh'],
     init: EVAL,
+    subshell: '(exit 1)',
     trap: `trap 'printf "it'"'"'s %s" "$?" >kept' EXIT; trap 'echo "trap -- x EXIT" ' INT`,
   },
   {
@@ -44,13 +47,15 @@ const SHELLS: ShellCase[] = [
     need: 'zsh',
     command: ['zsh', '-f'],
     init: EVAL,
+    subshell: '(exit 1)',
     trap: `trap 'printf "it'"'"'s %s" "$?" >kept' EXIT; leave() { : }; zshexit_functions=(leave)`,
   },
   {
     name: 'fish',
     need: 'fish',
-    command: ['fish'],
+    command: ['fish', '--no-config'],
     init: 'command $MCP_SESSION_MANAGER_BIN init | source',
+    subshell: 'false | true',
     trap: 'function leave --on-event fish_exit; printf "it\'s 3" >kept; end',
   },
 ];
@@ -108,10 +113,11 @@ for (const shell of SHELLS) {
         expect(existsSync(join(workspace, 'pwned'))).toBe(false);
       });
 
-      it('leaves the session to the terminal when a shell within it ends', async () => {
+      it('leaves the session to the terminal when a subshell or a shell within it ends', async () => {
         using terminal = open(shell);
         terminal.type(shell.init);
         await opened(1);
+        terminal.type(shell.subshell);
         terminal.type(shell.command.join(' '));
         terminal.type(shell.init);
         await opened(2);

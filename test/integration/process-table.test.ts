@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import { LinuxProcessTable } from '../../src/os/linux-process-table.ts';
@@ -8,15 +8,16 @@ import { requires } from '../support/requires.ts';
 
 const children: ChildProcess[] = [];
 afterEach(() => {
-  for (const child of children.splice(0)) child.kill('SIGKILL');
+  // Each leads a process group of its own.
+  for (const child of children.splice(0)) process.kill(-(child.pid as number), 'SIGKILL');
 });
 
 /** Runs a shell script until it has said something; returns its pid and what it said. */
-async function run(script: string, env: NodeJS.ProcessEnv = process.env, detached = false) {
-  const child = spawn('sh', ['-c', script], { env, detached, stdio: ['pipe', 'pipe', 'inherit'] });
+async function run(script: string, env: NodeJS.ProcessEnv = process.env) {
+  const child = spawn('sh', ['-c', script], { env, detached: true, stdio: ['pipe', 'pipe', 'ignore'] });
   children.push(child);
   const [said] = await once(child.stdout, 'data');
-  return { child, pid: child.pid as number, said: String(said).trim() };
+  return { pid: child.pid as number, said: String(said).trim() };
 }
 
 function tests(open: () => ProcessTable): void {
@@ -29,8 +30,8 @@ function tests(open: () => ProcessTable): void {
   });
 
   it('counts a zombie as gone', async () => {
-    // The shell does not wait for its child, which ends when its own input does.
-    const { said } = await run('cat <&0 >/dev/null & echo $!; exec sleep 1000 <&-');
+    // Its parent becomes a program that does not wait for it.
+    const { said } = await run('sleep 1000 & echo $!; exec sleep 1000');
     const zombie = open().identity(Number(said));
     expect(zombie && open().isAlive(zombie)).toBe(true);
     process.kill(Number(said), 'SIGKILL');
@@ -49,11 +50,10 @@ function tests(open: () => ProcessTable): void {
     const usage = open().usage([pid, ...found, 2 ** 30]);
     expect(usage.pids).toBe(3);
     expect(usage.memoryBytes).toBeGreaterThan(100_000);
-    expect(open().usage([process.pid]).cpuSeconds).toBeGreaterThan(0);
   });
 
   it('has no terminal for a process without one', async () => {
-    const { pid } = await run('echo ready; exec sleep 1000', process.env, true);
+    const { pid } = await run('echo ready; exec sleep 1000');
     expect(open().tty(pid)).toBeUndefined();
   });
 }
@@ -78,8 +78,12 @@ describe.skipIf(process.platform !== 'linux')('the process table of Linux', () =
   const table = new LinuxProcessTable();
   tests(() => table);
 
+  it('counts processor time in hundredths of a second', () => {
+    expect(table.usage([process.pid]).cpuSeconds).toBeGreaterThan(0);
+  });
+
   it('knows the leader of a session', async () => {
-    const { pid, said } = await run('sleep 1000 & echo $!; wait', process.env, true);
+    const { pid, said } = await run('sleep 1000 & echo $!; wait');
     expect(table.leader(Number(said))).toEqual(table.identity(pid));
   });
 
@@ -93,24 +97,20 @@ describe.skipIf(process.platform !== 'linux')('the process table of Linux', () =
 });
 
 requires('tmux')('a process on a terminal', () => {
-  it.each([
-    ['ps', () => new PsProcessTable()],
-    ...(process.platform === 'linux' ? [['/proc', () => new LinuxProcessTable()] as const] : []),
-  ] as const)('is known with its terminal and the leader there, by %s', async (_, open) => {
-    const server = `test-${process.pid}`;
-    const tmux = async (...args: string[]) => {
-      const child = spawn('tmux', ['-L', server, '-f', '/dev/null', ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
-      return String((await once(child.stdout, 'data'))[0]).trim();
-    };
+  const tables: [string, () => ProcessTable][] = [['ps', () => new PsProcessTable()]];
+  if (process.platform === 'linux') tables.push(['/proc', () => new LinuxProcessTable()]);
+
+  it.each(tables)('is known with its terminal and the leader there, by %s', async (_, open) => {
+    const tmux = (...args: string[]) =>
+      execFileSync('tmux', ['-L', `test-${process.pid}`, '-f', '/dev/null', ...args], { encoding: 'utf8' }).trim();
+    const [pid, tty] = tmux('new-session', '-d', '-P', '-F', '#{pane_pid} #{pane_tty}', 'sleep 1000; true').split(' ');
     try {
-      const pane = ['new-session', '-d', '-P', '-F', '#{pane_pid} #{pane_tty}', 'sh -c "sleep 1000; true"'];
-      const [pid, tty] = (await tmux(...pane)).split(' ');
-      const table = open();
-      const child = await expect.poll(() => table.descendants(Number(pid)).at(-1)).toBeDefined().then(() => table.descendants(Number(pid)).at(-1));
-      expect(table.tty(child ?? 0)).toBe(tty);
-      expect(table.leader(child ?? 0)?.pid).toBe(Number(pid));
+      const child = () => open().descendants(Number(pid)).at(-1) ?? 0;
+      await expect.poll(child).toBeGreaterThan(0);
+      expect(open().tty(child())).toBe(tty);
+      expect(open().leader(child())?.pid).toBe(Number(pid));
     } finally {
-      spawn('tmux', ['-L', server, 'kill-server'], { stdio: 'ignore' });
+      tmux('kill-server');
     }
   });
 });

@@ -163,6 +163,32 @@ describe('session API: the way through', () => {
     expect(api.plane.runtime.size).toBe(0);
   });
 
+  it('says "stopped" when nothing runs any more', async () => {
+    const api = await start();
+    const { session } = await api.open();
+    const gate = Promise.withResolvers<void>();
+    api.plane.runtime.stopGate = gate.promise;
+    let answered = false;
+    const stopping = api.call('POST', `/api/sessions/${session.id}/stop`).then(() => {
+      answered = true;
+    });
+    await eventually(async () => api.plane.signals.listeners > 1);
+    await settle();
+    expect(answered).toBe(false);
+    gate.resolve();
+    await stopping;
+    expect(api.plane.runtime.size).toBe(0);
+  });
+
+  it('does not show the instance of before a restart as the one after it', async () => {
+    const api = await start();
+    const { session } = await api.open();
+    api.plane.signals.lost = true;
+    await api.plane.sessions.setServer(session.id, 'filesystem', 'restart');
+    const { json } = await api.call('GET', `/api/sessions/${session.id}`);
+    expect(serverOf(json, 'filesystem')).toEqual({ name: 'filesystem', state: 'pending' });
+  });
+
   it('lists, cleans up and ends', async () => {
     const api = await start();
     const { session, token } = await api.open();
@@ -214,6 +240,17 @@ describe('session API: what an instance says of itself', () => {
       restarts: 4,
       lastActivityAt: 5,
     });
+  });
+
+  it('shows a server that has ended and has not come up since, but none that has', async () => {
+    const api = await start();
+    const failure = { reason: 'it ended with code 1', stderr: '', at: 0 };
+    api.plane.hosts.condition = { children: 0, failure };
+    const { session } = await api.open();
+    expect(serverOf(session, 'filesystem')).toMatchObject({ state: 'failing', reason: failure.reason });
+    api.plane.hosts.condition = { children: 1, failure };
+    const { json } = await api.call('GET', `/api/sessions/${session.id}`);
+    expect(serverOf(json, 'filesystem')?.state).toBe('ready');
   });
 
   it('is not held up by one that does not answer', async () => {

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CreateSession, OpenedSession, SessionView } from '../../src/core/api.ts';
 import { openProcessTable } from '../../src/os/process-table.ts';
@@ -11,11 +11,14 @@ import { processesOf } from './processes-of.ts';
 
 /** As it is built: tests of the whole program run what users run. */
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+const BIN = fileURLToPath(new URL('../../bin', import.meta.url));
 const COUNTING = fileURLToPath(new URL('../fakes/servers/counting-server.ts', import.meta.url));
 
 export interface ManagerSetup {
   /** More entries for the catalogue (`mcpServers`), or `null` for one that is shipped and not wanted. */
   readonly servers?: Readonly<Record<string, object | null>>;
+  /** Files beside the catalogue, in the state directory: name -> text. */
+  readonly files?: Readonly<Record<string, string>>;
   readonly env?: NodeJS.ProcessEnv;
 }
 
@@ -35,12 +38,13 @@ export class TestManager implements AsyncDisposable {
   #terminals = 0;
   log = '';
 
-  private constructor({ servers = {}, env = {} }: ManagerSetup) {
+  private constructor({ servers = {}, files = {}, env = {} }: ManagerSetup) {
     for (const directory of [this.workspace, this.state]) mkdirSync(directory, { mode: 0o700 });
     writeFileSync(this.countFile, '');
     const counting = { command: 'node', args: [COUNTING], env: { COUNT_FILE: this.countFile } };
     const catalogue = { mcpServers: { proxmox: null, counting, ...servers } };
     writeFileSync(join(this.state, 'catalogue.json'), JSON.stringify(catalogue));
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(this.state, name), text);
     this.#env = {
       PATH: process.env.PATH,
       HOME: this.root,
@@ -59,7 +63,11 @@ export class TestManager implements AsyncDisposable {
   /** Starts it, or starts it again on the port that it had. */
   async start(): Promise<void> {
     const env = { ...this.#env, MCP_SESSION_MANAGER_PORT: String(this.#port) };
-    const child = spawn(process.execPath, [MAIN, 'serve'], { env, cwd: this.workspace, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [MAIN, 'serve'], {
+      env,
+      cwd: this.workspace,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.#child = child;
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
@@ -89,6 +97,15 @@ export class TestManager implements AsyncDisposable {
     return readFileSync(join(this.state, 'credential'), 'utf8').trim();
   }
 
+  /** All that a user's shell needs to know of it: the command is on the PATH. */
+  get shellEnv(): Record<string, string> {
+    return {
+      PATH: `${BIN}${delimiter}${process.env.PATH}`,
+      HOME: this.root,
+      MCP_SESSION_MANAGER_STATE: this.state,
+    };
+  }
+
   /** Ends it as the signal does; resolves when it is gone. What it started goes on. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const child = this.#child;
@@ -113,7 +130,12 @@ export class TestManager implements AsyncDisposable {
   open(request: Partial<CreateSession> = {}): Promise<OpenedSession> {
     this.#terminals += 1;
     const terminal = { name: `test_${this.#terminals}`, host: 'elsewhere' };
-    return this.api('POST', '/api/sessions', { terminal, workspace: this.workspace, servers: ['counting'], ...request });
+    return this.api('POST', '/api/sessions', {
+      terminal,
+      workspace: this.workspace,
+      servers: ['counting'],
+      ...request,
+    });
   }
 
   view(id: string): Promise<SessionView> {
@@ -122,22 +144,24 @@ export class TestManager implements AsyncDisposable {
 
   /** How often `tool` of `counting` was begun. */
   count(tool: string): number {
-    return readFileSync(this.countFile, 'utf8').split('\n').filter((line) => line.startsWith(`${tool} `)).length;
+    return readFileSync(this.countFile, 'utf8')
+      .split('\n')
+      .filter((line) => line.startsWith(`${tool} `)).length;
   }
 
   /** Pids of whatever belongs to this manager's sessions. */
-  instances(): number[] {
-    return processesOf(this.runtimeRoot).filter((pid) => pid !== this.pid);
+  async instances(): Promise<number[]> {
+    return (await processesOf(this.runtimeRoot)).filter((pid) => pid !== this.pid);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill('SIGTERM');
     const table = openProcessTable();
-    for (const pid of this.instances()) {
+    for (const pid of await this.instances()) {
       const identity = table.identity(pid);
       if (identity && table.isAlive(identity)) process.kill(pid, 'SIGKILL');
     }
-    await eventually('all instances are gone', async () => this.instances().length === 0);
+    await eventually('all instances are gone', async () => (await this.instances()).length === 0);
     rmSync(this.root, { recursive: true, force: true });
   }
 }

@@ -29,7 +29,7 @@ const hurriedClock: Clock = {
 
 export interface ProcessPlace extends RuntimePlace {
   readonly root: string;
-  runtime(behaviour?: HostBehaviour, env?: NodeJS.ProcessEnv): ProcessRuntime;
+  runtime(behaviour?: HostBehaviour, env?: NodeJS.ProcessEnv, hostCommand?: readonly string[]): ProcessRuntime;
 }
 
 /** A process runtime's root in a temporary directory. */
@@ -37,10 +37,14 @@ export async function openProcessPlace(): Promise<ProcessPlace> {
   const directory = await mkdtemp(join(tmpdir(), 'mcp-'));
   const root = join(directory, 'run');
   const table = openProcessTable();
-  const runtime = (behaviour: HostBehaviour = 'good', env: NodeJS.ProcessEnv = process.env) =>
+  const runtime: ProcessPlace['runtime'] = (
+    behaviour = 'good',
+    env = process.env,
+    hostCommand = [process.execPath, FAKE_HOST, behaviour],
+  ) =>
     new ProcessRuntime({
       root,
-      hostCommand: [process.execPath, FAKE_HOST, behaviour],
+      hostCommand,
       table,
       clock: behaviour === 'deaf' ? hurriedClock : systemClock,
       log: silentLog,
@@ -50,14 +54,14 @@ export async function openProcessPlace(): Promise<ProcessPlace> {
     root,
     runtime,
     findsRunaways: process.platform === 'linux',
-    left: async () => processesOf(root),
+    left: () => processesOf(root),
     crash: async (instance: Instance) => {
       const pid = Number(instance.name);
       process.kill(pid, 'SIGKILL');
       while (table.identity(pid)) await systemClock.sleep(5);
     },
     [Symbol.asyncDispose]: async () => {
-      for (const pid of processesOf(root)) {
+      for (const pid of await processesOf(root)) {
         const identity = table.identity(pid);
         if (identity && table.isAlive(identity)) process.kill(pid, 'SIGKILL');
       }

@@ -1,11 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { systemClock } from '../../src/core/clock.ts';
 
 /**
  * Pids of the processes with `text` in their environment or their arguments, zombies left out. Looks for itself, since it
  * judges code that looks too. Without /proc only arguments are seen.
  */
-export function processesOf(text: string): number[] {
+export async function processesOf(text: string): Promise<number[]> {
+  // A process in the middle of execve(2) shows neither for a moment.
+  await systemClock.sleep(20);
   if (process.platform !== 'linux') {
     const lines = execFileSync('ps', ['-A', '-o', 'pid=,command='], { encoding: 'utf8' }).split('\n');
     return lines.filter((line) => line.includes(text)).map((line) => Number.parseInt(line, 10));

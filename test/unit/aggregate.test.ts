@@ -59,7 +59,13 @@ describe('merged lists', () => {
   });
 
   it('refuse a cursor that is not theirs', () => {
-    for (const cursor of ['', 'x', 7, Buffer.from('{}').toString('base64url'), Buffer.from('{"../x":1}').toString('base64url')]) {
+    for (const cursor of [
+      '',
+      'x',
+      7,
+      Buffer.from('{}').toString('base64url'),
+      Buffer.from('{"../x":1}').toString('base64url'),
+    ]) {
       expect(() => decodeCursor(cursor)).toThrow(AppError);
     }
   });

@@ -2,10 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { type AssignmentContext, assignmentOf } from '../../src/controller/assignment.ts';
 import { decide } from '../../src/controller/decide.ts';
 import { FAILURE_POLICY, failedState } from '../../src/controller/failures.ts';
+import { Instances } from '../../src/controller/instances.ts';
 import { Serial } from '../../src/controller/serial.ts';
 import type { InstanceStatus } from '../../src/core/runtime.ts';
 import type { ServerRecord, ServerState, SessionRecord } from '../../src/core/session.ts';
 import { Sealer } from '../../src/sessions/sealer.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
+import { FakeRuntime } from '../fakes/fake-runtime.ts';
 import { entry, HOST_LIMITS, KEY } from '../support/control-plane.ts';
 import { sessionRecord } from '../support/records.ts';
 
@@ -157,6 +160,49 @@ describe('Serial', () => {
     await Promise.all(asked);
     expect(runs).toBeGreaterThan(2);
     expect(serial.isBusy('')).toBe(false);
+  });
+});
+
+describe('Instances', () => {
+  const spec = (incarnation: number) => {
+    const labels = { session: 'x', server: 's', owner: 'o', nonce: 'n', incarnation, epoch: 1, deadline: 0 };
+    return { labels, workspace: '/work' };
+  };
+  const never = new AbortController().signal;
+  const runs = async (instances: Instances) => {
+    const status = await instances.status('x', 's');
+    return status.phase === 'running' ? status.instance.labels.incarnation : status.phase;
+  };
+
+  it('is not misled by a start that ends after its successor', async () => {
+    const runtime = new FakeRuntime(new FakeClock());
+    const instances = new Instances(runtime);
+    const gate = Promise.withResolvers<void>();
+    const start = runtime.start.bind(runtime);
+    runtime.start = async (wanted, signal) => {
+      const instance = await start(wanted, signal);
+      if (wanted.labels.incarnation === 1) await gate.promise;
+      return instance;
+    };
+    const first = instances.start(spec(1), never);
+    await instances.start(spec(2), never);
+    gate.resolve();
+    await first;
+    expect(await runs(instances)).toBe(2);
+  });
+
+  it('is not misled by a listing that began before a start', async () => {
+    const runtime = new FakeRuntime(new FakeClock());
+    await runtime.start(spec(1), never);
+    const instances = new Instances(runtime);
+    const gate = Promise.withResolvers<void>();
+    runtime.listGate = gate.promise;
+    const listing = instances.list();
+    await instances.start(spec(2), never);
+    gate.resolve();
+    expect((await listing).get('x/s')?.instance.labels.incarnation).toBe(1);
+    expect(await runs(instances)).toBe(2);
+    expect(instances.of('x')).toEqual(['s']);
   });
 });
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { AppError } from '../../src/core/errors.ts';
+import { AppError, StoreUnavailable } from '../../src/core/errors.ts';
 import { settle } from '../fakes/fake-clock.ts';
 import { ControlPlane, INTERVAL } from '../support/control-plane.ts';
 
@@ -126,6 +126,23 @@ describe('Controller: starting and stopping', () => {
     expect(p.forgotten).toEqual([]);
   });
 
+  it('forgets nothing of a session that was opened again while the last one ended', async () => {
+    const p = await plane();
+    const gate = Promise.withResolvers<void>();
+    p.runtime.stopGate = gate.promise;
+    const { id } = await p.open({ servers: ['filesystem'] });
+    await p.sessions.end(id);
+    await settle();
+    p.signals.lost = true;
+    await p.open({ servers: ['proxmox'] });
+    gate.resolve();
+    await settle();
+    expect(p.runtime.size).toBe(0);
+    await p.clock.advance(INTERVAL);
+    expect(p.forgotten).toEqual([]);
+    expect(p.runtime.running()).toEqual([`${id}/proxmox/1`]);
+  });
+
   it('does all of it without a single signal', async () => {
     const p = await plane();
     p.signals.lost = true;
@@ -178,6 +195,24 @@ describe('Controller: changes while a server starts', () => {
     expect(p.runtime.size).toBe(0);
     expect(p.forgotten).toEqual([id]);
     gate.resolve();
+  });
+
+  it('does not take the instance of an earlier session for that of the next', async () => {
+    const p = await plane();
+    const gate = Promise.withResolvers<void>();
+    p.hosts.gate = gate.promise;
+    const first = await p.open({ servers: ['filesystem'] });
+    p.signals.lost = true;
+    await p.sessions.end(first.id);
+    const second = await p.open({ servers: ['filesystem'] });
+    p.signals.lost = false;
+    gate.resolve();
+    await settle();
+    const state = await p.state(second.id);
+    expect(state).toMatchObject({ phase: 'ready', incarnation: 1 });
+    expect(state).not.toHaveProperty('failures');
+    expect(p.runtime.started.map(({ labels }) => labels.nonce)).toEqual([first.nonce, second.nonce]);
+    expect(p.runtime.size).toBe(1);
   });
 
   it('heeds a stop that comes between the decision and the first write', async () => {
@@ -365,6 +400,22 @@ describe('Controller: outage of the store', () => {
     expect(p.runtime.started).toHaveLength(1);
   });
 
+  it('takes an outage at the last write for no failure of the server', async () => {
+    const p = await plane();
+    const replace = p.store.replace.bind(p.store);
+    let writes = 0;
+    p.store.replace = async (next) => {
+      if (++writes === 2) throw new StoreUnavailable('the store is down');
+      return replace(next);
+    };
+    const { id } = await p.open({ servers: ['filesystem'] });
+    await p.clock.advance(INTERVAL);
+    const state = await p.state(id);
+    expect(state).toMatchObject({ phase: 'ready', incarnation: 1 });
+    expect(state).not.toHaveProperty('failures');
+    expect(p.runtime.started).toHaveLength(1);
+  });
+
   it('cleans nothing up and says why', async () => {
     const p = await plane();
     await p.open();
@@ -388,6 +439,21 @@ describe('Controller: another manager takes over', () => {
     await p.clock.advance(INTERVAL + 100);
     expect(p.runtime.running()).toEqual([`${id}/filesystem/2`, `${id}/proxmox/1`]);
     expect(p.runtime.started.at(-1)?.labels.epoch).toBe(2);
+  });
+
+  it('takes nothing for gone before it has seen what runs', async () => {
+    const p = await plane();
+    const { id } = await p.open();
+    const gate = Promise.withResolvers<void>();
+    p.runtime.listGate = gate.promise;
+    await p.restart();
+    p.signals.publish(id);
+    await settle();
+    expect(await p.state(id)).toMatchObject({ phase: 'ready', incarnation: 1 });
+    gate.resolve();
+    await p.clock.advance(INTERVAL);
+    expect(await p.state(id)).toMatchObject({ phase: 'ready', incarnation: 1 });
+    expect(p.runtime.started).toHaveLength(2);
   });
 
   it('goes on with a start that was interrupted before the instance ran', async () => {

@@ -33,7 +33,19 @@ describe('event ids', () => {
   });
 
   it('are not made up by anybody else', () => {
-    for (const text of ['', 'x', '1', 'a.b.c.d', 'a.b.1.e30', 'a.b.-1.MQ', 'a.b.1.MQ.z', '*a', '*a:x', '*a:1:2', '../x.b.1.MQ']) {
+    for (const text of [
+      '',
+      'x',
+      '1',
+      'a.b.c.d',
+      'a.b.1.e30',
+      'a.b.-1.MQ',
+      'a.b.1.MQ.z',
+      '*a',
+      '*a:x',
+      '*a:1:2',
+      '../x.b.1.MQ',
+    ]) {
       expect(parseEventId(text), text).toBeUndefined();
     }
     fc.assert(fc.property(fc.string(), (text) => void parseEventId(text)));

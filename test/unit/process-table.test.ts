@@ -3,18 +3,26 @@ import { parseStat } from '../../src/os/linux-process-table.ts';
 import { parsePs } from '../../src/os/ps-process-table.ts';
 
 describe('a line of /proc/{pid}/stat', () => {
-  const line = (name: string, tty: number) =>
-    `7898 (${name}) S 7888 7898 3338 ${tty} -1 4194304 103 0 0 0 100 20 3 4 20 0 1 0 153253 2998272 423 1 2 3`;
+  const line = (name: string, tty: number, flags = 4194304, environmentEnd = 9) =>
+    `7898 (${name}) S 7888 7898 3338 ${tty} -1 ${flags} 103 0 0 0 100 20 3 4 20 0 1 0 153253 2998272 423 ` +
+    `1 2 3 4 5 6 0 0 0 0 0 0 0 17 0 0 0 0 0 0 1 2 3 4 5 6 ${environmentEnd} 0`;
 
   it.each(['node', 'a b', ') S 1 (', '((', ''])('is read whatever the program is called: %j', (name) => {
     expect(parseStat(line(name, 0))).toEqual({
       state: 'S',
       parent: 7888,
       session: 3338,
+      kernel: false,
+      loading: false,
       tty: { major: 0, minor: 0 },
       cpuTicks: 127,
       startTicks: '153253',
     });
+  });
+
+  it('tells a process that loads its program from a thread of the kernel', () => {
+    expect(parseStat(line('sh', 0, 4194304, 0))).toMatchObject({ kernel: false, loading: true });
+    expect(parseStat(line('kthreadd', 0, 0x20_8040, 0))).toMatchObject({ kernel: true, loading: false });
   });
 
   it.each([

@@ -79,7 +79,8 @@ export class SessionViews {
 
 function conditionOf(status: HostStatus | undefined): Pick<ServerView, 'state' | 'reason' | 'stderr'> {
   if (!status) return { state: 'failing', reason: 'its instance does not answer' };
-  if (status.circuit === 'closed') return { state: 'ready' };
+  const well = status.circuit === 'closed' && (status.children > 0 || !status.failure);
+  if (well) return { state: 'ready' };
   const { reason = 'it ends again and again', stderr = '' } = status.failure ?? {};
   return { state: 'failing', reason, ...(stderr ? { stderr } : {}) };
 }

@@ -1,5 +1,5 @@
 import type { ConnectionRecord } from '../../core/connection.ts';
-import type { Cursor, RequestCursor, StandaloneCursor } from './event-id.ts';
+import type { RequestCursor, StandaloneCursor } from './event-id.ts';
 import type { IncomingNotice, IncomingRequest } from './incoming.ts';
 import type { Reply } from './reply.ts';
 
@@ -25,5 +25,3 @@ export interface Conversation {
   /** Closes the channels, as far as they can be reached. */
   close(): Promise<void>;
 }
-
-export type { Cursor };

@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync, type Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { AppError } from '../../core/errors.ts';
 import { isServerName, isSessionId, type ServerName, type SessionId } from '../../core/ids.ts';
@@ -20,7 +20,10 @@ export interface Slot {
   readonly configDir: string;
 }
 
-/** The directories of the process runtime. All belong to this user alone (0700). */
+/**
+ * The directories of the process runtime. All belong to this user alone (0700); one that does not is neither used nor
+ * believed, since a forged pid file could name any process as an instance (AppError `config.invalid`).
+ */
 export class Layout {
   readonly #root: string;
 
@@ -43,12 +46,14 @@ export class Layout {
 
   /** The slot that `id` names; undefined if it cannot be an id of this runtime's. */
   find(id: InstanceId): Slot | undefined {
+    this.#distrust();
     const [session = '', server = '', ...more] = id.split('/');
     return more.length === 0 && isSessionId(session) && isServerName(server) ? this.slot(session, server) : undefined;
   }
 
   /** The slots of `session`, or all, that have a pid file. */
   *occupied(only?: SessionId): Iterable<Slot> {
+    this.#distrust();
     for (const session of only === undefined ? namesIn(join(this.#root, 'pids')) : [only]) {
       for (const name of isSessionId(session) ? namesIn(join(this.#root, 'pids', session)) : []) {
         const server = name.endsWith('.pid') ? name.slice(0, -'.pid'.length) : '';
@@ -59,7 +64,7 @@ export class Layout {
 
   /**
    * Makes the directories of a slot.
-   * @throws AppError `config.invalid` if the root is not this user's alone, or too long for sockets
+   * @throws AppError `config.invalid` if the root is too long for sockets
    */
   prepare(slot: Slot): void {
     const length = Buffer.byteLength(slot.socket);
@@ -75,6 +80,11 @@ export class Layout {
       ownDirectory(join(this.#root, kind));
       ownDirectory(join(this.#root, kind, slot.session));
     }
+  }
+
+  #distrust(): void {
+    const stats = lstatSync(this.#root, { throwIfNoEntry: false });
+    if (stats) refuseForeign(this.#root, stats);
   }
 
   /** Removes the directories of a session. At one go, so that no start of the same session comes in between. */
@@ -94,7 +104,10 @@ function ownDirectory(path: string): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
-  const stats = lstatSync(path);
+  refuseForeign(path, lstatSync(path));
+}
+
+function refuseForeign(path: string, stats: Stats): void {
   const wrong = !stats.isDirectory()
     ? 'is not a directory'
     : stats.uid !== process.getuid?.()

@@ -35,7 +35,7 @@ export const LIST_METHODS: Readonly<Record<string, ListMethod>> = {
 export type ListAnswer = { readonly server: ServerName } & ({ readonly result: Fields } | { readonly error: AppError });
 
 /** Where the servers' own absence is told, in `_meta` of a merged list: name -> reason. */
-export const UNAVAILABLE = 'mcp-session-manager/unavailable';
+const UNAVAILABLE = 'mcp-session-manager/unavailable';
 
 /**
  * One page of the merged list. A server that did not answer is left out, and named in `_meta`.
