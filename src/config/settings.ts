@@ -60,7 +60,7 @@ export const SETTINGS = {
   maxAge: setting(duration('1s'), '24h'),
   workspaceRoots: setting(list(delimiter, absolutePath), ({ env, cwd }) => [env.HOME || homedir(), tmpdir(), cwd]),
   sessionsPerOwner: setting(integer(1, 100_000), 200),
-  connectionsPerSession: setting(integer(1, 10_000), 64),
+  connectionsPerSession: setting(integer(1, 100_000), 1000),
   reconcileInterval: setting(duration('100ms'), '5s'),
   holdDeadline: setting(duration('1s'), '30s'),
   streamAfter: setting(duration('0ms'), '1s'),

@@ -5,6 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { TestManager } from '../support/manager.ts';
 import { connect, textOf, transport } from '../support/mcp-clients.ts';
+import { RedisServer } from '../support/redis.ts';
+import { requires } from '../support/requires.ts';
 
 const ECHO_MODULE = fileURLToPath(new URL('../fakes/servers/echo-module.ts', import.meta.url));
 
@@ -107,6 +109,41 @@ describe('an instance', () => {
     expect(textOf(await client.callTool({ name: 'echo', arguments: { text: 'on' } }))).toBe('on');
     await manager.api('POST', `/api/sessions/${session.id}/servers/counting/restart`);
     expect(textOf(await client.callTool({ name: 'echo', arguments: { text: 'still' } }))).toBe('still');
+    await client.close();
+  });
+});
+
+requires('redis')('with Redis for a store', () => {
+  it('[survive.kill] the manager is killed and started again: sessions and connections are where they were', async () => {
+    await using redis = await RedisServer.start();
+    await using other = await TestManager.start({ env: { MCP_SESSION_MANAGER_STORE: redis.url } });
+    const { session, token } = await other.open();
+    const client = await connect(`${other.url}/mcp`, token);
+    await other.kill('SIGKILL');
+    await other.start();
+    const answer = await client.callTool({ name: 'counting_echo', arguments: { text: 'on' } });
+    expect(textOf(answer)).toBe('on');
+    expect((await other.view(session.id)).connections).toBe(1);
+    await client.close();
+  });
+
+  it('an outage of the store takes nothing from those who are served, and ends nothing', async () => {
+    await using redis = await RedisServer.start();
+    await using other = await TestManager.start({ env: { MCP_SESSION_MANAGER_STORE: redis.url } });
+    const { session, token } = await other.open();
+    const client = await connect(`${other.url}/mcp/counting`, token);
+    const [before] = (await other.view(session.id)).servers;
+    redis.pause();
+    expect(textOf(await client.callTool({ name: 'echo', arguments: { text: 'on' } }))).toBe('on');
+    expect((await fetch(`${other.url}/readyz`)).status).toBe(503);
+    await expect(other.open()).rejects.toThrow(/503/);
+    await expect(connect(`${other.url}/mcp/counting`, token)).rejects.toThrow(/Redis/);
+    redis.resume();
+    await eventually('the store is back', async () => (await fetch(`${other.url}/readyz`)).ok);
+    expect(textOf(await client.callTool({ name: 'echo', arguments: { text: 'still on' } }))).toBe('still on');
+    const [after] = (await other.view(session.id)).servers;
+    expect(after?.instance).toBe(before?.instance);
+    expect(before?.state).toBe('ready');
     await client.close();
   });
 });
