@@ -3,17 +3,22 @@ import { join } from 'node:path';
 import { AppError } from '../core/errors.ts';
 import { stateDirectory } from '../core/state-directory.ts';
 
-const DEFAULT_URL = 'http://127.0.0.1:8900';
-
 /**
  * Where the manager is: `$MCP_SESSION_MANAGER_URL`, else what the running one wrote into `manager.json` of the state
- * directory, else the default. Without a slash at the end. Throws `config.invalid` if it is no HTTP URL.
+ * directory. Without a slash at the end. There is no default: at the usual port may be another user's manager, which must
+ * not be shown this owner's credential. Throws `manager.unreachable` if none runs, `config.invalid` if it is no HTTP URL.
  */
 export function managerUrl(env: NodeJS.ProcessEnv): string {
   if (env.MCP_SESSION_MANAGER_URL) return checked(env.MCP_SESSION_MANAGER_URL, '$MCP_SESSION_MANAGER_URL');
   const file = join(stateDirectory(env), 'manager.json');
   const text = readIfThere(file);
-  if (text === undefined) return DEFAULT_URL;
+  if (text === undefined) {
+    throw new AppError(
+      'manager.unreachable',
+      `the manager is not running: there is no ${file}. Start it with 'npm start' in the project's folder, ` +
+        "or set MCP_SESSION_MANAGER_STATE to the manager's state directory",
+    );
+  }
   return checked(urlIn(text), file);
 }
 
@@ -50,5 +55,8 @@ function urlIn(text: string): unknown {
 function checked(text: unknown, source: string): string {
   const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url.href.replace(/\/+$/, '');
-  throw new AppError('config.invalid', `${source} does not hold the manager's address: it must be like ${DEFAULT_URL}`);
+  throw new AppError(
+    'config.invalid',
+    `${source} does not hold the manager's address: it must be like http://127.0.0.1:8900`,
+  );
 }

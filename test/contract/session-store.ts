@@ -8,6 +8,7 @@ import { expectAbsent, type StoreHarness, StorePair } from './store-pair.ts';
 /** The contract of `SessionStore` and `ConnectionStore` (src/core/store.ts), for one implementation. */
 export function sessionStoreContract(open: () => Promise<StoreHarness>): void {
   const pair = new StorePair(open);
+  describe('generation', () => generationSuite(pair));
   describe('create', () => createSuite(pair));
   describe('replace', () => replaceSuite(pair));
   describe('delete', () => deleteSuite(pair));
@@ -17,6 +18,23 @@ export function sessionStoreContract(open: () => Promise<StoreHarness>): void {
   });
   describe('list', () => listSuite(pair));
   describe('connections', () => connectionSuite(pair));
+}
+
+/** First of all suites: the store is new. */
+function generationSuite(pair: StorePair): void {
+  it('is none in a new store, whatever is in it, and for good the one that it began with', async () => {
+    const { id } = await pair.made();
+    await pair.b.touch(id);
+    expect(await pair.a.generation()).toBeUndefined();
+    const begun = await Promise.all([pair.a.begin('one'), pair.b.begin('two')]);
+    expect(begun.filter(Boolean)).toHaveLength(1);
+    const name = begun[0] ? 'one' : 'two';
+    expect([await pair.a.generation(), await pair.b.generation()]).toEqual([name, name]);
+    expect(await pair.a.begin('three')).toBe(false);
+    expect(await pair.b.generation()).toBe(name);
+    expect(await pair.b.delete(id)).toBe(true);
+    expect(await pair.a.generation()).toBe(name);
+  });
 }
 
 function createSuite(pair: StorePair): void {

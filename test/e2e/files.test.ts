@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { ListRootsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { TestManager } from '../support/manager.ts';
 import { textOf, transport } from '../support/mcp-clients.ts';
 import { TOOL_CLIENTS, type ToolClient } from '../support/tool-clients.ts';
@@ -61,7 +61,8 @@ describe.each(TOOL_CLIENTS)('$name', ({ name: clientName, open }) => {
       const before = readFileSync(file, 'utf8');
       const description: string = JSON.parse(before).description;
       const other = `${clientName} was at ${path}: ä €`;
-      const edit = (oldText: string, newText: string) => call('edit_file', { path: file, edits: [{ oldText, newText }] });
+      const edit = (oldText: string, newText: string) =>
+        call('edit_file', { path: file, edits: [{ oldText, newText }] });
       expect(await edit(description, other)).toMatchObject({ isError: false });
       expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ description: other });
       expect(await edit(other, description)).toMatchObject({ isError: false });
@@ -88,6 +89,7 @@ describe.each(endpoints)("a client's roots at $path", ({ path, name }) => {
       return { roots: [{ uri: pathToFileURL(manager.root).href }] };
     });
     await client.connect(transport(`${manager.url}${path}`, token) as never);
+    onTestFinished(() => client.close());
     await client.sendRootsListChanged();
     const { isError, content } = await client.callTool({
       name: name('read_text_file'),
@@ -100,6 +102,5 @@ describe.each(endpoints)("a client's roots at $path", ({ path, name }) => {
     const allowed = textOf(await client.callTool({ name: name('list_allowed_directories') }));
     expect(allowed).toBe(`Allowed directories:\n${manager.workspace}`);
     expect(asked).toBe(0);
-    await client.close();
   });
 });

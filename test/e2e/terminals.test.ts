@@ -59,7 +59,8 @@ function startManager(pve: FakePve): Promise<TestManager> {
   });
 }
 
-async function openTerminal(manager: TestManager, i: number): Promise<OpenTerminal> {
+/** @param shells gets the new shell, whatever becomes of the rest */
+async function openTerminal(manager: TestManager, i: number, shells: Terminal[]): Promise<OpenTerminal> {
   const workspace = join(manager.workspace, String(i));
   mkdirSync(workspace);
   writeFileSync(join(workspace, fileOf(i)), `of ${i}`);
@@ -69,7 +70,8 @@ async function openTerminal(manager: TestManager, i: number): Promise<OpenTermin
     PROXMOX_USER: 'root@pam',
     PROXMOX_TOKEN: `${tokenIdOf(i)}=${secretOf(i)}`,
   };
-  const terminal = await Terminal.open({ kind: i < UNDER_TMUX ? 'tmux' : 'detached', cwd: workspace, env });
+  const terminal = new Terminal({ kind: i < UNDER_TMUX ? 'tmux' : 'detached', cwd: workspace, env });
+  shells.push(terminal);
   const { stderr } = await terminal.run('eval "$(mcp-session-manager init)"');
   const { stdout: exported } = await terminal.run('echo "$MCP_SESSION_URL" "$MCP_SESSION_TOKEN"');
   const [url, token] = exported.trim().split(' ');
@@ -89,19 +91,20 @@ requires('proc')('on Linux', () => {
     let pve: FakePve;
     let manager: TestManager;
     let terminals: OpenTerminal[] = [];
+    const shells: Terminal[] = [];
     beforeAll(async () => {
       pve = await startPve();
       manager = await startManager(pve);
-      terminals = await Promise.all(numbers.map((i) => openTerminal(manager, i)));
+      terminals = await Promise.all(numbers.map((i) => openTerminal(manager, i, shells)));
     }, 90_000);
     afterAll(async () => {
       await Promise.all(terminals.map(({ client }) => client.close()));
-      await Promise.all(terminals.map(({ terminal }) => terminal[Symbol.asyncDispose]()));
+      await Promise.all(shells.map((shell) => shell[Symbol.asyncDispose]()));
       await manager?.[Symbol.asyncDispose]();
       await pve?.[Symbol.asyncDispose]();
     });
 
-    it('each sees its own workspace and no other', async () => {
+    it('[isolation] each sees its own workspace and no other', async () => {
       const answers = await Promise.all(
         terminals.map(async ({ client, workspace }, i) => {
           const other = terminals[(i + 1) % TERMINALS]?.workspace ?? '';
@@ -141,7 +144,7 @@ requires('proc')('on Linux', () => {
       expect(exposed.filter((pid) => instances.includes(pid))).toEqual([]);
     });
 
-    it('half of them exit, half die by SIGKILL: after one cleanup nothing is left', async () => {
+    it('[orphans.none] half of them exit, half die by SIGKILL: after one cleanup nothing is left', async () => {
       const leaving = terminals.filter((_, i) => i % 2 === 0);
       const killed = terminals.filter((_, i) => i % 2 === 1);
       expect(directoriesOf(manager, terminals).length).toBeGreaterThanOrEqual(TERMINALS);
@@ -151,7 +154,7 @@ requires('proc')('on Linux', () => {
       const { sessions } = await manager.api<SessionList>('GET', '/api/sessions');
       expect(sessions.map(({ id }) => id).sort()).toEqual(killed.map(({ session }) => session.id).sort());
 
-      await using another = await Terminal.open({ kind: 'detached', cwd: manager.workspace, env: manager.shellEnv });
+      await using another = new Terminal({ kind: 'detached', cwd: manager.workspace, env: manager.shellEnv });
       const { stdout } = await another.run('mcp-session-manager cleanup');
       expect(stdout).toContain(`sessions ended: ${killed.length};`);
       expect(await manager.instances()).toEqual([]);
@@ -164,9 +167,9 @@ requires('tmux')('two terminals that export the same MCP_SESSION_ID', () => {
   it('have a session each, and each finds its own again', async () => {
     await using manager = await TestManager.start();
     const setup = { cwd: manager.workspace, env: { ...manager.shellEnv, MCP_SESSION_ID: 'my work' } };
-    await using one = await Terminal.open({ ...setup, kind: 'tmux' });
-    await using two = await Terminal.open({ ...setup, kind: 'tmux' });
-    await using three = await Terminal.open({ ...setup, kind: 'detached' });
+    await using one = new Terminal({ ...setup, kind: 'tmux' });
+    await using two = new Terminal({ ...setup, kind: 'tmux' });
+    await using three = new Terminal({ ...setup, kind: 'detached' });
     const init = async (terminal: Terminal) => {
       const { stderr } = await terminal.run('eval "$(mcp-session-manager init --lazy)"');
       return /^(Session|Your session, found again:) (\S+)/.exec(stderr)?.slice(1);

@@ -39,7 +39,10 @@ describe.each(endpoints)('the everything server, added by a user, at $path', ({ 
     client.callTool({ name: name(tool), arguments: args });
 
   beforeAll(async () => {
-    client = new Client({ name: 'test', version: '1.0.0' }, { capabilities: { sampling: {}, elicitation: {}, roots: {} } });
+    client = new Client(
+      { name: 'test', version: '1.0.0' },
+      { capabilities: { sampling: {}, elicitation: {}, roots: {} } },
+    );
     await client.connect(transport(`${manager.url}${path}`, token) as never);
   });
   afterAll(() => client.close());

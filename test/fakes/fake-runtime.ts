@@ -95,6 +95,8 @@ export class FakeRuntime implements Runtime {
     return this.#instances.get(id)?.phase === 'running' ? { cpuSeconds: 1.5, memoryBytes: 1024, pids: 2 } : undefined;
   }
 
+  async forget(): Promise<void> {}
+
   /** What runs now, as `session/server/incarnation`. */
   running(): string[] {
     const instances = [...this.#instances.values()].filter(({ phase }) => phase === 'running');

@@ -20,8 +20,28 @@ export class MemoryStore implements SessionStore, ConnectionStore {
   readonly #clock: Clock;
   readonly #rows = new Map<SessionId, Row>();
 
+  #generation: string | undefined;
+
   constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  /** Everything in it is lost, as with FLUSHALL. */
+  empty(): void {
+    this.#rows.clear();
+    this.#generation = undefined;
+  }
+
+  async generation(): Promise<string | undefined> {
+    this.#reach();
+    return this.#generation;
+  }
+
+  async begin(generation: string): Promise<boolean> {
+    this.#reach();
+    if (this.#generation !== undefined) return false;
+    this.#generation = generation;
+    return true;
   }
 
   async create(record: SessionRecord): Promise<boolean> {

@@ -91,6 +91,15 @@ describe('a manager that cannot be used', () => {
     await manager.listen();
   });
 
+  it('has ended: whoever else listens at the usual port is asked nothing', async () => {
+    await rm(join(manager.stateDirectory, 'manager.json'));
+    for (const command of ['init', 'mcp-config --write', 'end']) {
+      const { code, stdout, stderr } = await run(command);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toMatch(/the manager is not running: there is no .*manager\.json\. .*npm start/);
+    }
+  });
+
   it('has made no credential yet', async () => {
     await rm(join(manager.stateDirectory, 'credential'));
     expect((await run('status')).stderr).toMatch(/credential.*npm start/);

@@ -22,31 +22,24 @@ export interface Outcome {
 }
 
 const BASH = ['bash', '--norc'];
+/** Many terminals at once on a small machine take their time. */
+const COMMAND_MS = 60_000;
 
 /** A user's bash, into which commands are typed. Disposal ends it, if it still runs, by SIGKILL. */
 export class Terminal implements AsyncDisposable {
   readonly #shell: TmuxTerminal | ChildProcess;
   readonly #outputs = mkdtempSync(join(tmpdir(), 'terminal-'));
   #commands = 0;
-  #pid = 0;
+  /** Of its shell. */
+  readonly pid: number;
 
-  private constructor({ kind, cwd, env }: TerminalSetup) {
+  constructor({ kind, cwd, env }: TerminalSetup) {
     const assignments = Object.entries(env).map(([name, value]) => `${name}=${value}`);
     this.#shell =
       kind === 'tmux'
         ? new TmuxTerminal({ command: ['env', '-i', 'TERM=screen', ...assignments, ...BASH], cwd, env: {} })
         : spawn('bash', BASH.slice(1), { cwd, env, detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
-  }
-
-  static async open(setup: TerminalSetup): Promise<Terminal> {
-    const terminal = new Terminal(setup);
-    terminal.#pid = Number((await terminal.run('echo $$')).stdout);
-    return terminal;
-  }
-
-  /** Pid of its shell. */
-  get pid(): number {
-    return this.#pid;
+    this.pid = Number(this.#shell.pid);
   }
 
   /** Types a line. */
@@ -65,7 +58,7 @@ export class Terminal implements AsyncDisposable {
     this.#commands += 1;
     const file = join(this.#outputs, String(this.#commands));
     this.type(`{ ${line}; } >${file}.out 2>${file}.err; echo $? >${file}.part; mv ${file}.part ${file}.code`);
-    const code = await eventually(`${line} is done`, async () => readFileSync(`${file}.code`, 'utf8'));
+    const code = await eventually(`${line} is done`, async () => readFileSync(`${file}.code`, 'utf8'), COMMAND_MS);
     return {
       code: Number(code),
       stdout: readFileSync(`${file}.out`, 'utf8'),
@@ -74,17 +67,17 @@ export class Terminal implements AsyncDisposable {
   }
 
   kill(signal: NodeJS.Signals): void {
-    process.kill(this.#pid, signal);
+    process.kill(this.pid, signal);
   }
 
   /** Resolves when the shell is gone. */
   async ended(): Promise<void> {
     const table = openProcessTable();
-    await eventually(`the shell ${this.#pid} is gone`, async () => table.identity(this.#pid) === undefined);
+    await eventually(`the shell ${this.pid} is gone`, async () => table.identity(this.pid) === undefined);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (openProcessTable().identity(this.#pid)) this.kill('SIGKILL');
+    if (openProcessTable().identity(this.pid)) this.kill('SIGKILL');
     await this.ended();
     if (this.#shell instanceof TmuxTerminal) this.#shell[Symbol.dispose]();
     rmSync(this.#outputs, { recursive: true, force: true });

@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 export interface TerminalOptions {
   /** Program and arguments; it leads the terminal. */
@@ -10,11 +12,16 @@ export interface TerminalOptions {
 
 /** A real terminal, in a tmux server of its own. */
 export class TmuxTerminal implements Disposable {
-  readonly #server = `test-${randomUUID()}`;
+  readonly #directory = mkdtempSync(join(tmpdir(), 'tmux-'));
 
   constructor({ command, cwd, env }: TerminalOptions) {
     const variables = Object.entries(env).flatMap(([name, value]) => ['-e', `${name}=${value}`]);
     this.#tmux('-f', '/dev/null', 'new-session', '-d', '-x', '200', '-y', '50', '-c', cwd, ...variables, ...command);
+  }
+
+  /** Of the program that leads the terminal. */
+  get pid(): number {
+    return Number(this.#tmux('list-panes', '-F', '#{pane_pid}'));
   }
 
   /** Types a line. */
@@ -23,9 +30,9 @@ export class TmuxTerminal implements Disposable {
     this.#tmux('send-keys', 'Enter');
   }
 
-  /** What is on the screen, for the message of a test that failed. */
+  /** What is on the screen; a line that was wrapped is one line. */
   screen(): string {
-    return this.#tmux('capture-pane', '-p');
+    return this.#tmux('capture-pane', '-p', '-J');
   }
 
   [Symbol.dispose](): void {
@@ -34,9 +41,13 @@ export class TmuxTerminal implements Disposable {
     } catch {
       // It ended with its last program.
     }
+    rmSync(this.#directory, { recursive: true, force: true }); // tmux leaves its socket behind
   }
 
   #tmux(...args: string[]): string {
-    return execFileSync('tmux', ['-L', this.#server, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+    return execFileSync('tmux', ['-S', join(this.#directory, 'socket'), ...args], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
   }
 }

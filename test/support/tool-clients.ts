@@ -1,4 +1,7 @@
 import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client as ClientV2, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { connect, textOf } from './mcp-clients.ts';
@@ -13,18 +16,23 @@ export interface ToolClient {
 
 export type OpenToolClient = (url: string, token: string) => Promise<ToolClient>;
 
+interface ToolList {
+  readonly tools: readonly { readonly name: string }[];
+}
+
 interface SdkClient {
-  listTools(): Promise<{ readonly tools: readonly { readonly name: string }[] }>;
+  listTools(): Promise<ToolList>;
   callTool(params: { name: string; arguments: Record<string, unknown> }): Promise<object>;
   close(): Promise<void>;
 }
 
 const ofSdk = (client: SdkClient): ToolClient => ({
-  list: async () => (await client.listTools()).tools.map(({ name }) => name),
+  list: async () => namesOf(await client.listTools()),
   call: async (name, args) => answerOf(await client.callTool({ name, arguments: { ...args } })),
   close: () => client.close(),
 });
 
+const namesOf = ({ tools }: ToolList) => tools.map(({ name }) => name);
 const answerOf = (result: object) => ({
   text: textOf(result),
   isError: (result as { isError?: boolean }).isError ?? false,
@@ -42,38 +50,27 @@ const INSPECTOR_MS = 20_000;
 /** The inspector's exit code where a tool's result is an error. */
 const TOOL_ERROR = 5;
 
-/** Runs the inspector once. */
-function inspect(url: string, token: string, args: readonly string[]): Promise<unknown> {
-  const all = [
-    '--cli',
-    url,
-    '--transport',
-    'http',
-    '--header',
-    `Authorization: Bearer ${token}`,
-    '--format',
-    'json',
-    ...args,
-  ];
-  return new Promise((resolve, reject) => {
-    execFile(process.execPath, [INSPECTOR, ...all], { timeout: INSPECTOR_MS }, (error, stdout, stderr) => {
-      if (error && error.code !== TOOL_ERROR) reject(new Error(`${error.message}\n${stderr}`));
-      else resolve((JSON.parse(stdout) as { result: unknown }).result);
+const openInspector: OpenToolClient = async (url, token) => {
+  const home = mkdtempSync(join(tmpdir(), 'inspector-'));
+  const target = [url, '--transport', 'http', '--header', `Authorization: Bearer ${token}`];
+  /** Runs it once. */
+  const inspect = (method: string, ...args: string[]): Promise<object> => {
+    const all = [INSPECTOR, '--cli', ...target, '--format', 'json', '--method', method, ...args];
+    const options = { timeout: INSPECTOR_MS, env: { PATH: process.env.PATH, HOME: home } };
+    return new Promise((resolve, reject) => {
+      execFile(process.execPath, all, options, (error, stdout, stderr) => {
+        if (error && error.code !== TOOL_ERROR) reject(new Error(`${error.message}\n${stderr}`));
+        else resolve((JSON.parse(stdout) as { result: object }).result);
+      });
     });
-  });
-}
-
-const openInspector: OpenToolClient = async (url, token) => ({
-  list: async () => {
-    const { tools } = (await inspect(url, token, ['--method', 'tools/list'])) as { tools: { name: string }[] };
-    return tools.map(({ name }) => name);
-  },
-  call: async (tool, args) => {
-    const named = ['--method', 'tools/call', '--tool-name', tool, '--tool-args-json', JSON.stringify(args)];
-    return answerOf((await inspect(url, token, named)) as object);
-  },
-  close: async () => {},
-});
+  };
+  return {
+    list: async () => namesOf((await inspect('tools/list')) as ToolList),
+    call: async (tool, args) =>
+      answerOf(await inspect('tools/call', '--tool-name', tool, '--tool-args-json', JSON.stringify(args))),
+    close: async () => rmSync(home, { recursive: true }),
+  };
+};
 
 /** The clients that users have: both generations of the official SDK, and the official inspector's command line. */
 export const TOOL_CLIENTS: readonly { readonly name: string; readonly open: OpenToolClient }[] = [

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Turns } from '../../src/runtime/process/turns.ts';
+import { Turns } from '../../src/runtime/turns.ts';
 
 describe('turns', () => {
   it('run one after another under one key, and at once under two', async () => {

@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
 import { Agent } from 'undici';
-import { messageOf } from '../../core/errors.ts';
+import { AppError, messageOf } from '../../core/errors.ts';
 
 /** What requests need to reach their MCP connection. Replaced as a whole when it changes. */
 export interface Link {
@@ -13,7 +13,7 @@ export interface Link {
 }
 
 export interface HttpOptions {
-  /** Asked before each request: the manager may be back at another address. */
+  /** Asked before each request: the manager may be back at another address. Throws `manager.unreachable` if it has none. */
   readonly url: () => string;
   /** How long the head of an answer may take, milliseconds. */
   readonly timeoutMs: number;
@@ -40,6 +40,7 @@ const NOT_SENT: ReadonlySet<unknown> = new Set([
   'ENOTFOUND',
   'EAI_AGAIN',
   'UND_ERR_CONNECT_TIMEOUT',
+  'manager.unreachable',
 ]);
 const CONNECT_MS = 10_000;
 /** A gateway sends a comment every few seconds; a stream that is silent for this long is broken. */
@@ -94,7 +95,6 @@ export class McpHttp {
     signal: AbortSignal,
     body?: string,
   ): Promise<HttpAnswer> {
-    const url = new URL(this.#url());
     const all = {
       ...headers,
       authorization: `Bearer ${link.token}`,
@@ -102,17 +102,18 @@ export class McpHttp {
       ...(link.version && { 'mcp-protocol-version': link.version }),
     };
     try {
-      const { origin, pathname: path } = url;
+      const { origin, pathname: path } = new URL(this.#url());
       return await this.#agent.request({ origin, path, method, headers: all, signal, body: body ?? null });
     } catch (error) {
       signal.throwIfAborted();
+      if (error instanceof AppError && error.code !== 'manager.unreachable') throw error;
       throw new NoAnswer(error);
     }
   }
 }
 
-/** The system's or undici's code; of the first address where several were tried. */
+/** The system's, undici's or our own code; of the first address where several were tried. */
 function codeOf(error: unknown): unknown {
   if (error instanceof AggregateError) return codeOf(error.errors[0]);
-  return (error as NodeJS.ErrnoException).code;
+  return (error as { code?: unknown }).code;
 }
