@@ -16,6 +16,8 @@ const DRIVEN_CORE = '1';
 export interface ChildOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
+  /** What it writes to stderr is not for people. */
+  readonly quiet?: boolean;
 }
 
 /** Keeps this process to its core. @throws Error that says what is missing */
@@ -28,9 +30,10 @@ export function pinDriver(): void {
 /** Starts a program on the other core; its stderr is this process's. taskset becomes the program: the pid is its own. */
 export function start(
   command: readonly string[],
-  options: ChildOptions = {},
+  { quiet = false, ...options }: ChildOptions = {},
 ): ChildProcessByStdio<Writable, Readable, null> {
-  return spawn('taskset', ['-c', DRIVEN_CORE, ...command], { ...options, stdio: ['pipe', 'pipe', 'inherit'] });
+  const stderr = quiet ? 'ignore' : 'inherit';
+  return spawn('taskset', ['-c', DRIVEN_CORE, ...command], { ...options, stdio: ['pipe', 'pipe', stderr] });
 }
 
 /** The same for this Node and one of its programs. */

@@ -48,7 +48,7 @@ async function session(manager: Manager): Promise<number> {
 async function server(manager: Manager): Promise<number> {
   const began = performance.now();
   const env = { ...process.env, NODE_COMPILE_CACHE: manager.compileCache };
-  const conversation = await StdioConversation.open(startNode([FILESYSTEM, manager.root], { env }));
+  const conversation = await StdioConversation.open(startNode([FILESYSTEM, manager.root], { env, quiet: true }));
   const ms = performance.now() - began;
   await conversation.close();
   return ms;

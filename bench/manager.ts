@@ -24,12 +24,18 @@ export class Manager implements AsyncDisposable {
   readonly root = mkdtempSync(join(tmpdir(), 'msm-bench-'));
   readonly #state = join(this.root, 'state');
   readonly #sessions = new Set<string>();
+  readonly #flags: readonly string[];
   #child: ReturnType<typeof startNode> | undefined;
   #url = '';
   #terminals = 0;
 
-  static async start(): Promise<Manager> {
-    const manager = new Manager();
+  private constructor(flags: readonly string[]) {
+    this.#flags = flags;
+  }
+
+  /** @param flags of its Node */
+  static async start(flags: readonly string[] = []): Promise<Manager> {
+    const manager = new Manager(flags);
     mkdirSync(manager.#state, { mode: 0o700 });
     writeFileSync(join(manager.#state, 'catalogue.json'), JSON.stringify(CATALOGUE));
     await manager.start();
@@ -46,8 +52,10 @@ export class Manager implements AsyncDisposable {
       MCP_SESSION_MANAGER_RUNTIME_ROOT: join(this.root, 'run'),
       MCP_SESSION_MANAGER_CONNECTIONS_PER_SESSION: '10000',
       MCP_SESSION_MANAGER_LOG_LEVEL: 'warn',
+      // Should this be killed, instances do not stay for long.
+      MCP_SESSION_MANAGER_ABANDONED_AFTER: '1m',
     };
-    this.#child = startNode([MAIN, 'serve'], { env, cwd: this.root });
+    this.#child = startNode([...this.#flags, MAIN, 'serve'], { env, cwd: this.root });
     const ready = await firstLine(this.#child);
     this.#url = /http:\S+/.exec(ready)?.[0] ?? '';
   }

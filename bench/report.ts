@@ -43,7 +43,9 @@ export function barsOf({ speeds, memory, cold }: Results): Bar[] {
       1.5,
       'x',
     ),
+    atMost('added to p50, server in the host', moduleAdds, 0.4, ' ms'),
     atMost('added to p50, server in the host / added by bare relay', moduleAdds / relayAdds, 2, 'x'),
+    atMost('added to p50, server on stdio', stdioAdds, 0.4, ' ms'),
     atMost('added to p50, server on stdio / added by bare relay', stdioAdds / relayAdds, 2, 'x'),
     {
       what: "calls per CPU second / mcp-proxy's",
@@ -63,7 +65,7 @@ export const isReached = ({ measured, bar, wanted }: Bar): boolean =>
 
 /** Both tables and the rest, Markdown. */
 export function report(results: Results): string {
-  const { speeds, cold, when, node } = results;
+  const { speeds, memory, cold, when, node } = results;
   const ms = (value: number) => value.toFixed(3);
   const targets = TARGETS.map((name) => {
     const { sequential, parallel } = speeds[name];
@@ -99,6 +101,8 @@ export function report(results: Results): string {
     ]),
     row(Array(7).fill('---')),
     ...targets,
+    '',
+    `Each of the first connections to a gateway that has just started: ${memory.first.toFixed(1)} KiB; each later one: ${memory.idle.toFixed(1)} KiB`,
     '',
     `A new session's first tools/list: ${cold.session.toFixed(0)} ms; the server's own initialize on stdio: ${cold.server.toFixed(0)} ms`,
     '',

@@ -21,19 +21,63 @@ export interface Config {
     readonly bodyLimitBytes: number;
   };
   readonly logLevel: Values['logLevel'];
+  /** Files that hold the deployment's secrets, absolute; absent: they are in the state directory. */
+  readonly secrets: { readonly key?: string; readonly credential?: string };
   /** `embedded`, or the URL of a Redis server: may hold a password. */
   readonly store: string;
   /** Where the process runtime keeps its files, absolute. */
   readonly runtimeRoot: string;
+  /** Where instances run. */
+  readonly runtime: Values['runtime'];
+  readonly docker: {
+    /** Path of the engine's socket, absolute. */
+    readonly engineSocket: string;
+    /** Whose containers are whose. */
+    readonly deployment: string;
+    readonly image: string;
+    /** Where the instances' sockets are, absolute. */
+    readonly socketRoot: string;
+    /** Group id of these sockets. */
+    readonly group: number;
+    /** What an instance may use if the catalogue does not say. */
+    readonly limits: { readonly memoryBytes: number; readonly cpus: number; readonly pids: number };
+    /** Whether the catalogue may give a server a network. */
+    readonly allowBridge: boolean;
+  };
   readonly sessions: {
     readonly idleTtlMs: number;
     readonly maxAgeMs: number;
     readonly workspaceRoots: readonly string[];
     readonly perOwner: number;
+    /** When the servers of a new session are started, if its terminal does not say. */
+    readonly start: Values['start'];
+  };
+  readonly instances: {
+    /** An instance that nobody used for this long is ended; 0: never. */
+    readonly idleMs: number;
+    /** How many may run at once, and of one owner. */
+    readonly inAll: number;
+    readonly perOwner: number;
+    /** Starts that may wait for a place. */
+    readonly queue: number;
   };
   readonly connections: { readonly perSession: number };
   /** Full passes of the controller are this far apart. */
   readonly reconcileMs: number;
+  /** How long the lease of a controller that died keeps others waiting (role `controller`). */
+  readonly leaseTtlMs: number;
+  /** How long a replica that was asked to end goes on serving (role `gateway`). */
+  readonly drainMs: number;
+  /** The egress proxy: role `egress`, and whoever leads instances to it. */
+  readonly egress: {
+    /** Path of its Unix socket, absolute. */
+    readonly socket: string;
+    /** Connections that one instance may have at once. */
+    readonly connections: number;
+    /** A connection over which nothing went for this long is closed. */
+    readonly idleMs: number;
+    readonly allowLoopback: boolean;
+  };
   readonly streams: {
     /** How long a request is held while its server is started or found again. */
     readonly holdMs: number;
@@ -72,6 +116,8 @@ export function loadConfig(place: Place, file = place.env.MCP_SESSION_MANAGER_CO
   const values = Object.fromEntries(names.map((name) => [name, value(name)])) as unknown as Values;
   if (values.maxAge < values.idleTtl)
     problems.push(`$${variableOf('maxAge')} (or "maxAge") must not be shorter than $${variableOf('idleTtl')}`);
+  const files = secretFiles(place);
+  const store = withPassword(values.store, files.storePassword, problems);
   if (problems.length > 0)
     throw new AppError(
       'config.invalid',
@@ -80,9 +126,40 @@ export function loadConfig(place: Place, file = place.env.MCP_SESSION_MANAGER_CO
   const catalogue = place.env.MCP_SESSION_MANAGER_CATALOGUE;
   return {
     ...slices(values),
+    store,
+    secrets: files.secrets,
     state: stateDirectory(place.env),
     ...(catalogue ? { catalogue: resolve(place.cwd, catalogue) } : {}),
   };
+}
+
+/** The files of secrets that the environment names, as those of containers are. */
+function secretFiles({ env, cwd }: Place): { secrets: Config['secrets']; storePassword: string | undefined } {
+  const path = (variable: string) => (env[variable] ? resolve(cwd, env[variable]) : undefined);
+  const key = path('MCP_SESSION_MANAGER_KEY_FILE');
+  const credential = path('MCP_SESSION_MANAGER_CREDENTIAL_FILE');
+  return {
+    secrets: { ...(key ? { key } : {}), ...(credential ? { credential } : {}) },
+    storePassword: path('MCP_SESSION_MANAGER_STORE_PASSWORD_FILE'),
+  };
+}
+
+/** The store's URL with the password that this file holds; messages repeat neither. */
+function withPassword(store: string, file: string | undefined, problems: string[]): string {
+  if (file === undefined) return store;
+  const name = '$MCP_SESSION_MANAGER_STORE_PASSWORD_FILE';
+  const url = URL.parse(store);
+  if (!url || store === 'embedded')
+    problems.push(`${name} needs the URL of a Redis server in $MCP_SESSION_MANAGER_STORE`);
+  else if (url.password) problems.push(`${name} and the password in $MCP_SESSION_MANAGER_STORE exclude each other`);
+  else {
+    try {
+      url.password = encodeURIComponent(readFileSync(file, 'utf8').trim());
+    } catch (error) {
+      problems.push(`${name} cannot be read: ${messageOf(error)}`);
+    }
+  }
+  return url?.href ?? store;
 }
 
 function readFields(file: string, problems: string[]): Readonly<Record<string, unknown>> {
@@ -103,7 +180,7 @@ function readFields(file: string, problems: string[]): Readonly<Record<string, u
   return fields as Record<string, unknown>;
 }
 
-function slices(values: Values): Omit<Config, 'state' | 'catalogue'> {
+function slices(values: Values): Omit<Config, 'state' | 'catalogue' | 'secrets'> {
   return {
     http: {
       host: values.host,
@@ -115,14 +192,31 @@ function slices(values: Values): Omit<Config, 'state' | 'catalogue'> {
     logLevel: values.logLevel,
     store: values.store,
     runtimeRoot: values.runtimeRoot,
+    runtime: values.runtime,
+    docker: dockerSlice(values),
     sessions: {
       idleTtlMs: values.idleTtl,
       maxAgeMs: values.maxAge,
       workspaceRoots: values.workspaceRoots,
       perOwner: values.sessionsPerOwner,
+      start: values.start,
+    },
+    instances: {
+      idleMs: values.instanceIdle,
+      inAll: values.instances,
+      perOwner: values.instancesPerOwner,
+      queue: values.startQueue,
     },
     connections: { perSession: values.connectionsPerSession },
     reconcileMs: values.reconcileInterval,
+    leaseTtlMs: values.leaseTtl,
+    drainMs: values.drain,
+    egress: {
+      socket: values.egressSocket,
+      connections: values.egressConnections,
+      idleMs: values.egressIdle,
+      allowLoopback: values.egressAllowLoopback,
+    },
     streams: {
       holdMs: values.holdDeadline,
       streamAfterMs: values.streamAfter,
@@ -138,5 +232,17 @@ function slices(values: Values): Omit<Config, 'state' | 'catalogue'> {
       initializeMs: values.initializeTimeout,
       abandonedMs: values.abandonedAfter,
     },
+  };
+}
+
+function dockerSlice(values: Values): Config['docker'] {
+  return {
+    engineSocket: values.dockerSocket,
+    deployment: values.deployment,
+    image: values.image,
+    socketRoot: values.socketRoot,
+    group: values.socketGroup,
+    limits: { memoryBytes: values.instanceMemory, cpus: values.instanceCpus, pids: values.instancePids },
+    allowBridge: values.allowBridge,
   };
 }

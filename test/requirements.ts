@@ -44,8 +44,16 @@ export const REQUIREMENTS = {
   'limits.body': 'README: a body above the limit gets 413',
   'survive.kill': 'README: the manager is killed and started again; the same client goes on, its running call included',
   'survive.idle': 'README: 100 idle sessions survive the same, none lost',
+  'survive.emptied':
+    'architecture: a store that lost everything is made again from what runs; no session is lost, no call fails',
+  'scale.zero': 'architecture: an instance that nobody uses is stopped, and started again by the next call',
+  'scale.race': 'architecture: a call that comes while its instance is being stopped is answered, and runs once',
   'orphans.none': 'README: no process is left behind by a terminal that ended, however it ended',
   isolation: 'README: two terminals share no server, state or port',
+  'replicas.any': 'architecture, Replicas: any gateway serves any request, whichever served those before',
+  'replicas.controller': 'architecture, Replicas: when the controller in charge dies another one takes over',
+  'replicas.rolling':
+    'architecture, Replicas: gateways are restarted one by one under load, and no client sees an error',
   'outcome.unknown': 'README: a call whose server died is answered with an error that says so, and is not repeated',
   roots: "README: a client's roots never reach a server",
 } as const;

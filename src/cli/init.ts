@@ -9,6 +9,13 @@ import { detectShell, programOf } from './shell.ts';
 import { shellCode } from './shell-code.ts';
 import { oneLine, table } from './text.ts';
 
+const EVAL: Readonly<Record<Shell, string>> = {
+  bash: 'eval "$(mcp-session-manager init)"',
+  zsh: 'eval "$(mcp-session-manager init)"',
+  sh: 'eval "$(mcp-session-manager init)"',
+  fish: 'mcp-session-manager init | source',
+};
+
 export interface InitOptions {
   readonly workspace?: string;
   readonly keep?: boolean;
@@ -35,6 +42,8 @@ export async function init(io: CliIo, options: InitOptions): Promise<number> {
     ...(leader && !options.keep && { end: { launcher, session: opened.session.id, leaderPid: leader.pid } }),
   });
   io.stderr.write(summary(opened));
+  // Seen by a person, it has done nothing for the shell.
+  if ((io.stdout as { isTTY?: boolean }).isTTY) io.stderr.write(`\nRun it as: ${EVAL[shell]}\n\n`);
   io.stdout.write(code);
   return 0;
 }

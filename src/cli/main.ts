@@ -48,7 +48,7 @@ function describeSession(program: Command, choose: (action: Action) => void, io:
     .description('give this terminal a session: eval "$(mcp-session-manager init)"')
     .option('--workspace <dir>', "directory that the session's servers may use (default: this one)")
     .option('--keep', 'the session outlives this terminal')
-    .option('--lazy', 'do not wait until the servers run')
+    .option('--lazy', 'start no server before it is used')
     .addOption(
       new Option('--shell <name>', 'shell that evaluates the output (default: the one that asks)').choices(SHELLS),
     )

@@ -2,20 +2,26 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import type { Catalogue, CatalogueEntry } from '../core/catalogue.ts';
+import { authorityOf, egressTemplateOf } from '../core/egress.ts';
 import { AppError, messageOf } from '../core/errors.ts';
 import { isServerName } from '../core/ids.ts';
 
 const text = z.string({ error: 'must be a text' }).min(1, { error: 'must not be empty' });
+const PLACEHOLDER = /\$\{env:[A-Za-z_][A-Za-z0-9_]*\}/g;
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const variableName = text.regex(VARIABLE, { error: 'must be the name of an environment variable' });
 const fileName = text.regex(/^(?!\.{1,2}$)[^/\\\0]+$/, { error: 'must be a file name without directories' });
 const amount = (what: string) =>
   z.number({ error: `must be a number of ${what}` }).positive({ error: `must be a number of ${what} above 0` });
+/** Hosts that one entry may name: all of them go with each connection that the server makes. */
+const MAX_EGRESS = 16;
 const wholeAmount = (what: string) => amount(what).int({ error: `must be a whole number of ${what}` });
 
 /** One entry of `mcpServers`, as people write it: the ecosystem's `command`, `args`, `env` and what this program adds. */
 const entrySchema = z
   .strictObject({
+    // As some clients write it. What a URL leads to is not launched here.
+    type: z.literal('stdio', { error: 'must be "stdio": only servers that speak it can be launched' }).exactOptional(),
     transport: z.enum(['stdio', 'module'], { error: 'must be "stdio" or "module"' }).exactOptional(),
     command: text.exactOptional(),
     module: text.exactOptional(),
@@ -32,6 +38,10 @@ const entrySchema = z
       })
       .exactOptional(),
     network: z.enum(['none', 'egress', 'bridge'], { error: 'must be "none", "egress" or "bridge"' }).exactOptional(),
+    egress: z
+      .array(text, { error: 'must be a list of texts' })
+      .max(MAX_EGRESS, { error: `must have at most ${MAX_EGRESS} entries` })
+      .exactOptional(),
     mounts: z
       .array(
         z.strictObject({
@@ -63,24 +73,16 @@ const fileSchema = z.strictObject(
   { error: 'must be an object with "mcpServers"' },
 );
 
-/** What the placeholders that are known before a session exists stand for. */
-export interface CataloguePlace {
-  /** `${dist}`: the directory of the built program. */
-  readonly dist: string;
-  /** What `"command": "node"` stands for: the Node that runs the manager. */
-  readonly node: string;
-}
-
 /**
  * Reads catalogue files; a later file's entry replaces an earlier one of the same name, and `null` takes it out. Paths of
  * modules, templates, mounts and commands with a directory in them are relative to their file.
  * @throws AppError `config.invalid` that names file and field of everything that is wrong
  */
-export function loadCatalogue(files: readonly string[], place: CataloguePlace): Catalogue {
+export function loadCatalogue(files: readonly string[]): Catalogue {
   const catalogue = new Map<string, CatalogueEntry>();
   for (const file of files) {
     for (const [name, entry] of Object.entries(readCatalogue(file))) {
-      if (entry) catalogue.set(name, completed(name, entry, dirname(file), place));
+      if (entry) catalogue.set(name, completed(name, entry, dirname(file)));
       else catalogue.delete(name);
     }
   }
@@ -108,19 +110,19 @@ function wordOf(issue: z.core.$ZodIssue): string {
   return issue.message;
 }
 
-function completed(name: string, entry: WrittenEntry, directory: string, place: CataloguePlace): CatalogueEntry {
-  const here = (value: string) => value.replaceAll('${dist}', place.dist);
-  const path = (value: string) => resolve(directory, here(value));
+function completed(name: string, entry: WrittenEntry, directory: string): CatalogueEntry {
+  // Where the program lies and which Node runs it is the host's to say: it may be in a container.
+  const path = (value: string) => (value.startsWith('${dist}/') ? value : resolve(directory, value));
   const { transport: _, command = '', module, args, env, variables, files, mounts, ...rest } = entry;
-  const program = command === 'node' ? place.node : command.includes('/') ? path(command) : command;
+  const program = command === 'node' ? '${node}' : command.includes('/') ? path(command) : command;
   return {
     ...rest,
     name,
     transport: module === undefined ? 'stdio' : 'module',
     command: module === undefined ? program : path(module),
-    args: args.map(here),
+    args,
     env,
-    variables: [...new Set([...variables, ...Object.values(env).flatMap(variablesIn)])],
+    variables: [...new Set([...variables, ...[...Object.values(env), ...(rest.egress ?? [])].flatMap(variablesIn)])],
     files: Object.fromEntries(Object.entries(files).map(([target, template]) => [target, path(template)])),
     ...(mounts ? { mounts: mounts.map((mount) => ({ ...mount, source: path(mount.source) })) } : {}),
   };
@@ -142,6 +144,15 @@ function* contradictions(entry: WrittenEntry): Generator<[path: string[], messag
           ['env', name],
           `holds the unknown \${${placeholder}}; known: \${workspace}, \${configDir}, \${env:NAME}`,
         ];
+  if (entry.egress && entry.network !== 'egress') yield [['egress'], 'goes with "network": "egress" only'];
+  for (const [index, text] of (entry.egress ?? []).entries())
+    if (!isEgress(text))
+      yield [['egress', String(index)], 'must be HOST:PORT, such as ${env:PROXMOX_HOST}:8006 or api.example.org:443'];
+}
+
+function isEgress(text: string): boolean {
+  const { host = '', port = '' } = egressTemplateOf(text) ?? {};
+  return authorityOf(`${host.replaceAll(PLACEHOLDER, 'a')}:${port.replace(PLACEHOLDER, '1')}`) !== undefined;
 }
 
 function variablesIn(value: string): string[] {

@@ -1,7 +1,7 @@
-import { homedir, tmpdir } from 'node:os';
+import { availableParallelism, homedir, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { z } from 'zod';
-import { absolutePath, duration, integer, list, size, text } from './values.ts';
+import { absolutePath, decimal, duration, flag, integer, list, size, text } from './values.ts';
 
 /** Where the manager runs: what some defaults depend on. */
 export interface Place {
@@ -38,6 +38,10 @@ const origin = text
     error: 'must hold origins (https://example.org) or host names (any scheme and port of that host)',
   });
 
+const deploymentName = text.regex(/^[a-z0-9][a-z0-9-]{0,31}$/, {
+  error: 'must begin with a small letter or a digit and hold only these and "-", at most 32',
+});
+
 /**
  * Every setting: its name in the file; the name of its variable is `variableOf` that. docs/configuration.md has one line
  * for each (a test compares).
@@ -56,15 +60,36 @@ export const SETTINGS = {
   runtimeRoot: setting(absolutePath, ({ env, uid }) =>
     env.XDG_RUNTIME_DIR ? join(env.XDG_RUNTIME_DIR, 'mcp-sessions') : `/tmp/mcp-sessions-${uid ?? 0}`,
   ),
+  runtime: setting(z.enum(['process', 'docker'], { error: 'must be "process" or "docker"' }), 'process'),
+  dockerSocket: setting(absolutePath, '/var/run/docker.sock'),
+  deployment: setting(deploymentName, 'mcp-session-manager'),
+  image: setting(text, 'mcp-session-manager'),
+  socketRoot: setting(absolutePath, '/run/mcp-session-manager'),
+  socketGroup: setting(integer(0, 2 ** 31 - 1), () => String(process.getegid?.() ?? 0)),
+  instanceMemory: setting(size('64MiB', '1024GiB'), '1GiB'),
+  instanceCpus: setting(decimal(0.01, 1024), () => String(Math.min(2, availableParallelism()))),
+  instancePids: setting(integer(16, 1_000_000), 256),
+  allowBridge: setting(flag, 'false'),
   idleTtl: setting(duration('1s'), '30m'),
   maxAge: setting(duration('1s'), '24h'),
   workspaceRoots: setting(list(delimiter, absolutePath), ({ env, cwd }) => [env.HOME || homedir(), tmpdir(), cwd]),
   sessionsPerOwner: setting(integer(1, 100_000), 200),
   connectionsPerSession: setting(integer(1, 100_000), 1000),
   reconcileInterval: setting(duration('100ms'), '5s'),
+  leaseTtl: setting(duration('500ms'), '5s'),
+  drain: setting(duration('0ms'), '10s'),
+  egressSocket: setting(absolutePath, '/run/mcp-session-manager/egress/egress.sock'),
+  egressConnections: setting(integer(1, 10_000), 64),
+  egressIdle: setting(duration('1s'), '10m'),
+  egressAllowLoopback: setting(flag, 'false'),
+  start: setting(z.enum(['init', 'first-use'], { error: 'must be "init" or "first-use"' }), 'init'),
+  instanceIdle: setting(duration('0ms'), '30m'),
+  instances: setting(integer(1, 100_000), 1000),
+  instancesPerOwner: setting(integer(1, 100_000), 1000),
+  startQueue: setting(integer(0, 100_000), 200),
   holdDeadline: setting(duration('1s'), '30s'),
   streamAfter: setting(duration('0ms'), '1s'),
-  streamRetry: setting(duration('0ms'), '2s'),
+  streamRetry: setting(duration('0ms'), '5s'),
   streamHeartbeat: setting(duration('1s'), '15s'),
   channelLog: setting(size('64KiB'), '8MiB'),
   channelLogAge: setting(duration('1m'), '1h'),

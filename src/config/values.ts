@@ -32,10 +32,19 @@ export function duration(min: string) {
   );
 }
 
-/** Number and unit, at least `min`; becomes bytes. At most 1 GiB, since it is held in memory. */
-export function size(min: string) {
-  const least = parsed(SIZE, BYTES, min) as number;
-  return measure(SIZE, BYTES, least, 2 ** 30, `must be a size from ${min} to 1GiB, such as 64KiB or 16MiB`);
+/** Number and unit, at least `min`; becomes bytes. At most 1 GiB, since most is held in memory, unless `max` says so. */
+export function size(min: string, max = '1GiB') {
+  const [least, most] = [min, max].map((bound) => parsed(SIZE, BYTES, bound) as number) as [number, number];
+  return measure(SIZE, BYTES, least, most, `must be a size from ${min} to ${max}, such as 64KiB or 16MiB`);
+}
+
+/** A number, not only a whole one; in the environment in decimal digits. */
+export function decimal(min: number, max: number) {
+  const error = `must be a number from ${min} to ${max}`;
+  return z.preprocess(
+    (value) => (typeof value === 'string' && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value),
+    z.number({ error }).min(min, { error }).max(max, { error }),
+  );
 }
 
 /** Texts; in the environment between `separator`. */
@@ -45,6 +54,12 @@ export function list<T extends z.ZodType>(separator: string, item: T) {
     z.array(item, { error: `must be a list (in the environment: separated by "${separator}")` }),
   );
 }
+
+/** Yes or no; in the environment `true` or `false`. */
+export const flag = z.preprocess(
+  (value) => (value === 'true' ? true : value === 'false' ? false : value),
+  z.boolean({ error: 'must be true or false' }),
+);
 
 /** Text with something in it. */
 export const text = z.string({ error: 'must be a text' }).min(1, { error: 'must not be empty' });

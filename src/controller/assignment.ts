@@ -3,11 +3,16 @@ import type { HostAssignment, HostLimits, Launch } from '../core/channel.ts';
 import { AppError } from '../core/errors.ts';
 import type { ServerName } from '../core/ids.ts';
 import type { SessionRecord } from '../core/session.ts';
+import type { EgressGrants } from '../sessions/egress-grants.ts';
+import type { RecordSeal } from '../sessions/record-seal.ts';
 import type { Sealer, Variables } from '../sessions/sealer.ts';
+import { egressHostsOf } from './egress-hosts.ts';
 
 export interface AssignmentContext {
   readonly catalogue: Catalogue;
   readonly sealer: Sealer;
+  readonly records: RecordSeal;
+  readonly grants: EgressGrants;
   /** The manager's own environment: where a variable comes from that the terminal did not bring. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly hostLimits: HostLimits;
@@ -20,6 +25,7 @@ export async function assignmentOf(
   context: AssignmentContext,
   record: SessionRecord,
   name: ServerName,
+  incarnation: number,
 ): Promise<HostAssignment> {
   const entry = context.catalogue.get(name);
   if (!entry) {
@@ -38,6 +44,10 @@ export async function assignmentOf(
     workspace: record.workspace,
     deadline: record.maxAt,
     limits: context.hostLimits,
+    record: context.records.seal(record),
+    ...(entry.network === 'egress'
+      ? { egress: { grant: context.grants.issue(record, name, incarnation, egressHostsOf(entry, variables)) } }
+      : {}),
   };
 }
 

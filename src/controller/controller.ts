@@ -1,15 +1,23 @@
 import type { CleanupResult } from '../core/api.ts';
-import { messageOf, StoreUnavailable } from '../core/errors.ts';
+import { type AppError, messageOf, StoreEmptied } from '../core/errors.ts';
 import type { ServerName, SessionId } from '../core/ids.ts';
 import type { Lease } from '../core/lease.ts';
 import { backoffDelay } from '../core/retry.ts';
-import type { ResourceUsage, Runtime } from '../core/runtime.ts';
+import type { Runtime } from '../core/runtime.ts';
 import type { SessionRecord, Terminal } from '../core/session.ts';
+import { findRecord } from '../sessions/find-record.ts';
 import { decide } from './decide.ts';
+import { FencedStore } from './fenced-store.ts';
 import { Instances, keyOf, type Present } from './instances.ts';
 import { Reconciler, type ReconcilerOptions } from './reconciler.ts';
+import { Room } from './room.ts';
 import { Serial } from './serial.ts';
 
+/** What is nobody's fault here, by its error's code, and what is logged. */
+const OUTAGES: Readonly<Record<string, string>> = {
+  'store.unavailable': 'the store is out of reach: nothing is started or stopped until it is back',
+  'runtime.unavailable': 'what servers run on is out of reach: none is started or stopped until it is back',
+};
 const OUTAGE_BACKOFF = { baseMs: 200, maxMs: 10_000 };
 
 export interface ControllerOptions extends ReconcilerOptions {
@@ -34,6 +42,7 @@ export class Controller {
   readonly #options: ControllerOptions;
   readonly #instances: Instances;
   readonly #reconciler: Reconciler;
+  readonly #room: Room;
   readonly #serial = new Serial();
   readonly #stop = new AbortController();
   readonly #work = new Set<Promise<void>>();
@@ -44,11 +53,15 @@ export class Controller {
   /** What runs here is known: before that, nothing can be said to be gone. */
   #listed = false;
   #outage = false;
+  /** Ends the pause between two looks at everything. */
+  #nap = new AbortController();
 
   constructor(options: ControllerOptions) {
-    this.#options = options;
+    const store = new FencedStore(options.store, options.lease, (reason) => this.#stop.abort(reason));
+    this.#options = { ...options, store };
     this.#instances = new Instances(options.runtime);
-    this.#reconciler = new Reconciler(options, this.#instances, options.lease.epoch, this.#stop.signal);
+    this.#reconciler = new Reconciler(this.#options, this.#instances, options.lease, this.#stop.signal);
+    this.#room = new Room(this.#options, this.#reconciler, (session, name) => this.#reconcile(session, name));
   }
 
   /** Works until `signal` aborts or the lease is lost. What runs goes on running: the next controller adopts it. */
@@ -65,7 +78,8 @@ export class Controller {
       const pause = passed
         ? this.#options.intervalMs
         : backoffDelay(OUTAGE_BACKOFF, failures, this.#options.random()) + 1;
-      await clock.sleep(pause, this.#stop.signal).catch(() => {}); // ended: the loop's condition sees it
+      this.#nap = new AbortController();
+      await clock.sleep(pause, AbortSignal.any([this.#stop.signal, this.#nap.signal])).catch(() => {}); // ended: the loop's condition sees it
     }
     if (lease.lost.aborted) log.error({ epoch: lease.epoch }, 'lease lost: another controller is in charge');
     await Promise.allSettled(this.#work);
@@ -82,16 +96,11 @@ export class Controller {
     return result;
   }
 
-  /** What a server's instance uses; undefined if it does not run. */
-  usage(session: SessionId, server: ServerName): Promise<ResourceUsage | undefined> {
-    return this.#instances.usage(session, server);
-  }
-
   /** False: it could not be done. */
   async #runPass(): Promise<boolean> {
     try {
-      const { work } = await this.#pass();
-      for (const task of work) this.#background(task);
+      const { work, actual } = await this.#pass();
+      for (const task of [...work, this.#reconciler.rebuild.askAgain(actual)]) this.#background(task);
       if (this.#outage) this.#options.log.info({}, 'reconciling again');
       this.#outage = false;
       return true;
@@ -101,12 +110,14 @@ export class Controller {
     }
   }
 
-  async #pass(owner?: string): Promise<{ result: CleanupResult; work: Promise<void>[] }> {
+  async #pass(owner?: string): Promise<Pass> {
     const actual = await this.#instances.list();
     this.#listed = true;
-    const records = new Map<SessionId, SessionRecord>();
-    for await (const record of this.#options.store.list()) records.set(record.id, record);
-    const orphans = [...actual.values()].filter((status) => isOrphan(status, records, owner)).length;
+    const { rebuild } = this.#reconciler;
+    const records = await rebuild.list(actual);
+    const orphans = [...actual.values()].filter(
+      (status) => isOrphan(status, records, owner) && !rebuild.isSpared(status.instance),
+    ).length;
     const sessions: SessionId[] = [];
     for (const record of records.values()) {
       if ((owner !== undefined && record.owner !== owner) || !this.#isAbandoned(record)) continue;
@@ -117,7 +128,7 @@ export class Controller {
       this.#options.signals.publish(id);
       this.#options.log.info({ session: id }, 'session ended: its terminal is gone');
     }
-    return { result: { sessions, orphans }, work: this.#enqueue(records, actual) };
+    return { result: { sessions, orphans }, actual, work: this.#enqueue(records, actual) };
   }
 
   /** Sets to work on everything that is not as it should be. */
@@ -133,13 +144,19 @@ export class Controller {
     for (const [id, servers] of names) {
       this.#open.add(id);
       for (const name of servers) {
-        const action = decide(records.get(id), name, actual.get(keyOf(id, name)) ?? { phase: 'absent' }, now);
-        if (action.do !== 'nothing') work.push(this.#reconcile(id, name));
-        else if (action.until !== undefined) this.#retryAt(id, name, action.until);
+        const record = records.get(id);
+        const action = decide(record, name, actual.get(keyOf(id, name)) ?? { phase: 'absent' }, now);
+        const until = action.do === 'nothing' ? (action.until ?? this.#restAt(record, name)) : now;
+        if (until !== undefined && until <= now) work.push(this.#reconcile(id, name));
+        else if (until !== undefined) this.#retryAt(id, name, until);
       }
     }
     for (const id of this.#open) if (!records.has(id)) work.push(this.#look(id));
     return work;
+  }
+
+  #restAt(record: SessionRecord | undefined, name: ServerName): number | undefined {
+    return record && this.#reconciler.rest.dueAt(record, name);
   }
 
   #isAbandoned({ keep, terminal }: SessionRecord): boolean {
@@ -153,8 +170,9 @@ export class Controller {
 
   /** Brings one session to what it should be. */
   async #look(session: SessionId): Promise<void> {
-    const record = await this.#options.store.peek(session);
+    const record = await findRecord(this.#options.store, session);
     if (record) this.#open.add(session);
+    else this.#options.memory.over(session);
     this.#reconciler.starts.reconsider(session, record);
     const names = new Set([
       ...Object.keys(record?.servers ?? {}),
@@ -170,15 +188,26 @@ export class Controller {
       await this.#forgetting.get(session)?.catch(() => {}); // heard of by whoever asked for it
       const until = await this.#reconciler.reconcile(session, name);
       if (until !== undefined) this.#retryAt(session, name, until);
+      this.#admitNext();
     });
+  }
+
+  /** Starts what waits and has a place by now, and makes room for the rest. */
+  #admitNext(): void {
+    const { admission } = this.#reconciler;
+    for (const { session, server } of admission.admitted()) this.#background(this.#reconcile(session, server));
+    if (admission.wanted().count > 0) this.#background(this.#room.make());
   }
 
   /** Only what nobody needs: the same terminal may have opened the session again meanwhile. */
   async #forget(session: SessionId): Promise<void> {
-    if (await this.#options.store.peek(session)) return;
+    for (let busy = true; busy; ) {
+      await this.#serial.settled(`${session}/`);
+      if (await findRecord(this.#options.store, session)) return;
+      busy = this.#serial.isBusy(`${session}/`);
+    }
     // From here to `set` nothing else runs: a start that is asked for later waits for the removal.
-    if (this.#stop.signal.aborted || this.#serial.isBusy(`${session}/`) || this.#instances.of(session).length > 0)
-      return;
+    if (this.#stop.signal.aborted || !this.#open.has(session) || this.#instances.of(session).length > 0) return;
     const removal = this.#forgetting.get(session) ?? this.#options.forget(session);
     this.#forgetting.set(session, removal);
     try {
@@ -211,14 +240,20 @@ export class Controller {
   /** An outage is logged once, not once for each session that it touches. */
   #note(error: unknown): void {
     if (this.#stop.signal.aborted) return;
-    const outage = error instanceof StoreUnavailable;
+    if (error instanceof StoreEmptied) this.#nap.abort(); // seen before the next look at everything, which mends it
+    const outage = OUTAGES[(error as Partial<AppError>).code ?? ''];
     if (outage && this.#outage) return;
-    this.#outage ||= outage;
-    const message = outage
-      ? 'the store is out of reach: nothing is started or stopped until it is back'
-      : 'reconciling failed';
-    this.#options.log.warn({ reason: messageOf(error) }, message);
+    this.#outage ||= outage !== undefined;
+    this.#options.log.warn({ reason: messageOf(error) }, outage ?? 'reconciling failed');
   }
+}
+
+/** A look at everything. */
+interface Pass {
+  readonly result: CleanupResult;
+  readonly actual: ReadonlyMap<string, Present>;
+  /** What has been set to work. */
+  readonly work: Promise<void>[];
 }
 
 /** An instance that runs and belongs to no session, or to an earlier one. */

@@ -60,6 +60,7 @@ function decideWanted(record: SessionRecord, server: ServerRecord, actual: Insta
     // One that is older than the start to come is ended first; the very one was started by a manager that died since.
     return instance && instance.labels.incarnation !== next.incarnation ? { do: 'stop', instance } : next;
   }
+  if (state.phase === 'idle') return instance ? { do: 'stop', instance } : NOTHING;
   if (state.phase === 'failed') {
     if (instance) return { do: 'stop', instance };
     if (state.retryAt === undefined) return NOTHING;

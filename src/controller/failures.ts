@@ -23,12 +23,28 @@ export interface Failure {
   readonly incarnation: number;
   readonly reason: string;
   readonly stderr: string | undefined;
-  /** Trying again cannot help before somebody changes something. */
-  readonly definite: boolean;
+  /**
+   * `definite`: trying again cannot help before somebody changes something. `outage`: the runtime could not even try, which is
+   * no failure of the server, and is tried again for as long as it takes.
+   */
+  readonly kind: 'failure' | 'definite' | 'outage';
 }
 
+/** What a start carries on from before: what has gone wrong in a row. */
+export function burdenOf(
+  state: ServerState,
+  now: number,
+  policy: FailurePolicy,
+): { readonly failures?: number; readonly outages?: number } {
+  const failures = failuresOf(state, now, policy);
+  const outages = outagesOf(state);
+  return { ...(failures > 0 ? { failures } : {}), ...(outages > 0 ? { outages } : {}) };
+}
+
+const outagesOf = (state: ServerState): number => ('outages' in state ? (state.outages ?? 0) : 0);
+
 /** Consecutive failures before now. */
-export function failuresOf(state: ServerState, now: number, policy: FailurePolicy): number {
+function failuresOf(state: ServerState, now: number, policy: FailurePolicy): number {
   if (!('failures' in state)) return 0;
   if (state.phase === 'ready' && now - state.since >= policy.healthyMs) return 0;
   return state.failures ?? 0;
@@ -40,20 +56,16 @@ export function failuresOf(state: ServerState, now: number, policy: FailurePolic
  */
 export function failedState(
   before: ServerState,
-  { incarnation, reason, stderr, definite }: Failure,
+  { incarnation, reason, stderr, kind }: Failure,
   now: number,
   random: number,
   policy: FailurePolicy,
 ): ServerState & { phase: 'failed' } {
-  const failures = failuresOf(before, now, policy) + 1;
+  const outages = kind === 'outage' ? outagesOf(before) + 1 : 0;
+  const failures = failuresOf(before, now, policy) + (outages > 0 ? 0 : 1);
+  const failed = { phase: 'failed', incarnation, since: now, reason, failures, ...(stderr ? { stderr } : {}) } as const;
+  if (kind === 'definite') return failed;
+  if (outages > 0) return { ...failed, outages, retryAt: now + backoffDelay(policy.backoff, outages, random) };
   const open = failures >= policy.threshold ? policy.openMs : 0;
-  return {
-    phase: 'failed',
-    incarnation,
-    since: now,
-    reason,
-    failures,
-    ...(stderr ? { stderr } : {}),
-    ...(definite ? {} : { retryAt: now + open + backoffDelay(policy.backoff, failures, random) }),
-  };
+  return { ...failed, retryAt: now + open + backoffDelay(policy.backoff, failures, random) };
 }

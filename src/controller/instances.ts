@@ -1,5 +1,5 @@
 import type { ServerName, SessionId } from '../core/ids.ts';
-import type { Instance, InstanceSpec, InstanceStatus, ResourceUsage, Runtime } from '../core/runtime.ts';
+import type { Instance, InstanceSpec, InstanceStatus, Runtime } from '../core/runtime.ts';
 
 /** Lines of an instance's log that are kept with its failure, and their length in characters. */
 const TAIL_LINES = 20;
@@ -66,10 +66,9 @@ export class Instances {
     return names;
   }
 
-  /** Undefined if it does not run. */
-  async usage(session: SessionId, server: ServerName): Promise<ResourceUsage | undefined> {
-    const known = this.#known.get(keyOf(session, server));
-    return known && this.#runtime.usage(known.id);
+  /** What is known to be there. */
+  all(): Iterable<Instance> {
+    return this.#known.values();
   }
 
   /** The end of the instance's log; undefined if there is none. */

@@ -2,22 +2,30 @@ import type { HostControl } from '../core/channel.ts';
 import type { Clock } from '../core/clock.ts';
 import { AppError, messageOf, StoreUnavailable } from '../core/errors.ts';
 import type { ServerName, SessionId } from '../core/ids.ts';
+import type { Lease } from '../core/lease.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Instance } from '../core/runtime.ts';
-import { type InstanceRef, type ServerState, type SessionRecord, serverOf, withServer } from '../core/session.ts';
+import { type InstanceRef, isCurrent, nextIncarnation, type ServerState, type SessionRecord } from '../core/session.ts';
 import type { Signals } from '../core/signals.ts';
 import type { SessionStore } from '../core/store.ts';
 import { within } from '../core/within.ts';
+import { findRecord } from '../sessions/find-record.ts';
 import type { InstanceKeys } from '../sessions/instance-keys.ts';
-import { updateRecord } from '../sessions/update.ts';
+import { Admission, type AdmissionLimits, type Claim, type Waiting } from './admission.ts';
 import { type AssignmentContext, assignmentOf } from './assignment.ts';
 import { type Action, decide } from './decide.ts';
-import { FAILURE_POLICY, type Failure, failedState, failuresOf } from './failures.ts';
+import { burdenOf, FAILURE_POLICY, type Failure, failedState } from './failures.ts';
 import type { Instances } from './instances.ts';
+import { Rebuild } from './rebuild.ts';
+import type { RecordMemory } from './record-memory.ts';
+import { Rest } from './rest.ts';
 import { type Start, Starts } from './starts.ts';
+import { writeState } from './write-state.ts';
 
 /** A change leads to the next within one reconcile; more than these are left to the next one. */
 const STEPS = 6;
+/** Who was turned away because too many wait is asked to come back after this time, milliseconds. */
+const FULL_MS = 10_000;
 
 export interface ReconcilerOptions extends AssignmentContext {
   readonly store: SessionStore;
@@ -32,6 +40,10 @@ export interface ReconcilerOptions extends AssignmentContext {
   readonly startMs: number;
   /** How long an instance may take to end by itself, milliseconds. */
   readonly graceMs: number;
+  /** After what time without use an instance is ended, milliseconds; 0: never. */
+  readonly idleMs: number;
+  readonly admission: AdmissionLimits;
+  readonly memory: RecordMemory;
 }
 
 type StartAction = Extract<Action, { do: 'start' }>;
@@ -39,17 +51,28 @@ type StartAction = Extract<Action, { do: 'start' }>;
 /** Makes one server of one session what its record says. Never two at the same time for the same server. */
 export class Reconciler {
   readonly starts = new Starts();
+  readonly rebuild: Rebuild;
+  readonly rest: Rest;
+  readonly admission: Admission;
   readonly #options: ReconcilerOptions;
   readonly #instances: Instances;
-  readonly #epoch: number;
+  readonly #lease: Pick<Lease, 'epoch' | 'lost'>;
   readonly #stop: AbortSignal;
 
   /** @param stop the manager ends: starts are given up, what runs goes on running */
-  constructor(options: ReconcilerOptions, instances: Instances, epoch: number, stop: AbortSignal) {
+  constructor(
+    options: ReconcilerOptions,
+    instances: Instances,
+    lease: Pick<Lease, 'epoch' | 'lost'>,
+    stop: AbortSignal,
+  ) {
     this.#options = options;
     this.#instances = instances;
-    this.#epoch = epoch;
+    this.#lease = lease;
     this.#stop = stop;
+    this.rest = new Rest(options);
+    this.rebuild = new Rebuild(options, () => this.starts.all().map(({ record }) => record));
+    this.admission = new Admission(options.admission, () => this.#taken());
   }
 
   /**
@@ -58,39 +81,76 @@ export class Reconciler {
    */
   async reconcile(session: SessionId, name: ServerName): Promise<number | undefined> {
     for (let step = 0; step < STEPS && !this.#stop.aborted; step++) {
-      const record = await this.#options.store.peek(session);
+      const record = await findRecord(this.#options.store, session);
+      if (record) this.#options.memory.saw(record);
       const actual = await this.#instances.status(session, name);
       const action = decide(record, name, actual, this.#options.clock.now());
-      if (action.do === 'nothing') return action.until;
-      await this.#act(action, name);
+      if (action.do !== 'start') this.admission.leave(session, name);
+      // Whoever was stopped in the middle (SIGSTOP) goes on here, before any timer could say that the lease is lost.
+      if (this.#lease.lost.aborted) return undefined;
+      if (action.do === 'nothing') {
+        const rest = record && (await this.rest.settle(record, name, actual));
+        if (rest !== true) return action.until ?? rest;
+      } else if (!record && action.do === 'stop' && this.rebuild.isSpared(action.instance)) {
+        return action.instance.labels.deadline;
+      } else if (!(await this.#act(action, name))) return undefined;
     }
     return undefined;
   }
 
-  async #act(action: Exclude<Action, { do: 'nothing' }>, name: ServerName): Promise<void> {
+  *#taken(): Iterable<Claim> {
+    for (const { labels } of this.#instances.all()) yield labels;
+    for (const { record, name } of this.starts.all()) yield { session: record.id, server: name, owner: record.owner };
+  }
+
+  /** False: it has to wait. */
+  async #act(action: Exclude<Action, { do: 'nothing' }>, name: ServerName): Promise<boolean> {
     switch (action.do) {
       case 'stop':
-        return this.#instances.stop(action.instance, this.#options.graceMs);
+        await this.#instances.stop(action.instance, this.#options.graceMs);
+        break;
       case 'settle':
         await this.#write(action.record, name, { phase: 'stopped' });
-        return;
-      case 'start':
-        return this.#start(action, name);
+        break;
+      case 'start': {
+        // Nothing may come between the answer and the start, which takes the place.
+        const place = this.admission.ask(claimOf(action, name, this.#options.clock.now()));
+        if (place === 'go') await this.#start(action, name);
+        else await this.#defer(action, name, place);
+        return place === 'go';
+      }
       case 'fail': {
         const stderr = action.instance && (await this.#instances.tail(action.instance));
-        return this.#fail(action, name, { reason: action.reason, stderr, definite: false });
+        await this.#fail(action, name, { reason: action.reason, stderr, kind: 'failure' });
       }
     }
+    return true;
+  }
+
+  /** There is no place for it now: it waits for one, or rests until somebody wants it again. */
+  async #defer({ record, server }: StartAction, name: ServerName, place: 'wait' | 'full'): Promise<void> {
+    const now = this.#options.clock.now();
+    const { state } = server;
+    if (place === 'full') {
+      const incarnation = nextIncarnation(server) - 1;
+      const reason = 'there is no free place, and too many wait for one already';
+      await this.#write(record, name, { phase: 'idle', incarnation, since: now, reason, retryAt: now + FULL_MS });
+      return;
+    }
+    // A failure that is to be tried again stays to be seen.
+    if ((state.phase === 'pending' && state.since !== undefined) || (state.phase === 'failed' && isCurrent(server)))
+      return;
+    await this.#write(record, name, { phase: 'pending', since: now, reason: 'it waits for a free place' });
   }
 
   async #start(action: StartAction, name: ServerName): Promise<void> {
     const { clock } = this.#options;
     const { record, server, incarnation } = action;
     using start = this.starts.begin(record, name);
-    const failures = failuresOf(server.state, clock.now(), FAILURE_POLICY);
-    const before = failures > 0 ? { failures } : {};
-    const starting: ServerState = { phase: 'starting', incarnation, since: clock.now(), ...before };
+    const burden = burdenOf(server.state, clock.now(), FAILURE_POLICY);
+    const starting: ServerState = { phase: 'starting', incarnation, since: clock.now(), ...burden };
     if (!(await this.#write(record, name, starting))) return;
+    const before = burden.failures === undefined ? {} : { failures: burden.failures };
     const begun = { ...action, server: { ...server, state: starting } };
     try {
       const { name: label, endpoint, startedAt } = await this.#launch(begun, name, start);
@@ -109,9 +169,9 @@ export class Reconciler {
   async #launch(action: StartAction, name: ServerName, start: Start): Promise<Instance> {
     const { clock, hosts, keys, startMs, graceMs } = this.#options;
     const { record, incarnation } = action;
-    const assignment = await assignmentOf(this.#options, record, name);
+    const assignment = await assignmentOf(this.#options, record, name, incarnation);
     const { id: session, owner, nonce, maxAt: deadline, workspace } = record;
-    const labels = { session, server: name, owner, nonce, incarnation, epoch: this.#epoch, deadline };
+    const labels = { session, server: name, owner, nonce, incarnation, epoch: this.#lease.epoch, deadline };
     const late = () => new AppError('server.failed', `it was not ready within ${Math.round(startMs / 1000)} s`);
     let task: Promise<Instance> | undefined;
     const launch = (signal: AbortSignal) => {
@@ -133,12 +193,14 @@ export class Reconciler {
 
   async #startFailed(action: StartAction, name: ServerName, error: unknown): Promise<void> {
     const app = error instanceof AppError ? error : undefined;
-    const status = await this.#instances.status(action.record.id, name);
+    const kind = kindOf(app);
+    // What did not answer just now is not asked again for what was said.
+    const status =
+      kind === 'outage' ? ({ phase: 'absent' } as const) : await this.#instances.status(action.record.id, name);
     const said = app?.data?.stderr;
     const tail = status.phase === 'absent' ? undefined : await this.#instances.tail(status.instance);
     const stderr = typeof said === 'string' ? said : tail;
-    const definite = app?.code === 'config.invalid';
-    await this.#fail(action, name, { reason: messageOf(error), stderr, definite });
+    await this.#fail(action, name, { reason: messageOf(error), stderr, kind });
   }
 
   /** Writes the failure, if the server is still wanted; what is left of its instance is stopped in the next step. */
@@ -155,16 +217,17 @@ export class Reconciler {
     log.warn({ session: record.id, server: name, failures, retryAt }, 'server failed');
   }
 
-  /** Writes what became of the server as it was `seen`; false if somebody has asked for something else since. */
-  async #write(seen: SessionRecord, name: ServerName, state: ServerState): Promise<boolean> {
-    const before = serverOf(seen, name);
-    const updated = await updateRecord(this.#options, seen.id, (record) => {
-      const server = serverOf(record, name);
-      const same = server?.generation === before?.generation && server?.desired === before?.desired;
-      return server && same && record.nonce === seen.nonce ? withServer(record, name, { state }) : record;
-    });
-    if (!updated?.written) return false;
-    this.#options.signals.publish(seen.id);
-    return true;
+  #write(seen: SessionRecord, name: ServerName, state: ServerState): Promise<boolean> {
+    return writeState(this.#options, seen, name, state);
   }
+}
+
+function claimOf({ record, server: { state } }: StartAction, server: ServerName, now: number): Waiting {
+  const since = state.phase === 'pending' ? state.since : undefined;
+  return { session: record.id, server, owner: record.owner, since: since ?? now };
+}
+
+function kindOf(error: AppError | undefined): Failure['kind'] {
+  if (error?.code === 'config.invalid') return 'definite';
+  return error?.code === 'runtime.unavailable' ? 'outage' : 'failure';
 }

@@ -19,6 +19,12 @@ export class Serial {
     return false;
   }
 
+  /** Resolves when what runs now under keys that begin with `prefix` is done, however it ends. */
+  async settled(prefix: string): Promise<void> {
+    const running = [...this.#slots].filter(([key]) => key.startsWith(prefix));
+    await Promise.allSettled(running.map(([, { current }]) => current));
+  }
+
   #begin(key: string, task: () => Promise<void>): Promise<void> {
     const current = task().finally(() => {
       if (this.#slots.get(key) === slot && !slot.next) this.#slots.delete(key);

@@ -28,6 +28,11 @@ export class Starts {
     return [...this.#entries].filter(({ record }) => record.id === session).map(({ name }) => name);
   }
 
+  /** Each with its session as it was when the start was decided on. */
+  all(): readonly { readonly record: SessionRecord; readonly name: ServerName }[] {
+    return [...this.#entries];
+  }
+
   /** Gives up the starts that the session, as it is now, does not want. */
   reconsider(session: SessionId, now: SessionRecord | undefined): void {
     for (const { record, name, abort } of this.#entries) {

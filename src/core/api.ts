@@ -27,7 +27,7 @@ export interface CreateSession {
   readonly keep?: boolean;
   /** Only a token is wanted: a session that the terminal has already is left as it is, workspace and variables too. */
   readonly attach?: boolean;
-  /** Answer before the servers run; the first call waits instead. */
+  /** Start no server before it is used; the first call waits instead. Absent: as the manager is configured. */
   readonly lazy?: boolean;
   /** Values for variables that the catalogue names. */
   readonly variables?: Readonly<Record<string, string>>;
@@ -57,8 +57,8 @@ export interface SessionView {
 
 export interface ServerView {
   readonly name: ServerName;
-  /** `failing`: the instance runs, but the server in it cannot be started or dies again and again. */
-  readonly state: 'stopped' | 'pending' | 'starting' | 'ready' | 'failing' | 'failed';
+  /** `idle`: it is started when it is used. `failing`: the instance runs, but the server in it cannot be started or dies again and again. */
+  readonly state: 'stopped' | 'idle' | 'pending' | 'starting' | 'ready' | 'failing' | 'failed';
   readonly reason?: string;
   readonly stderr?: string;
   /** Process id, container id or Pod name. */

@@ -7,7 +7,10 @@ export interface CatalogueEntry {
   readonly transport: 'stdio' | 'module';
   /** Program or module. */
   readonly command: string;
-  /** `${workspace}` and `${configDir}` stand for the session's own. */
+  /**
+   * `${workspace}` and `${configDir}` stand for the session's own; `${dist}`, here and in `command`, for the directory of the
+   * built program, and `${node}` for its Node, both where the instance runs.
+   */
   readonly args: readonly string[];
   /** Values may hold `${workspace}`, `${configDir}` and `${env:NAME}`, a variable of the session. */
   readonly env: Readonly<Record<string, string>>;
@@ -19,6 +22,8 @@ export interface CatalogueEntry {
   readonly image?: string;
   readonly limits?: { readonly memoryMb?: number; readonly cpus?: number; readonly pids?: number };
   readonly network?: 'none' | 'egress' | 'bridge';
+  /** With `network: egress`: the hosts that it may reach, `host:port`; both may hold `${env:NAME}`. */
+  readonly egress?: readonly string[];
   readonly mounts?: readonly { readonly source: string; readonly target: string; readonly readOnly: boolean }[];
 }
 

@@ -1,4 +1,5 @@
 import type { RequestId } from './json-rpc.ts';
+import type { ResourceUsage } from './runtime.ts';
 import type { Endpoint } from './session.ts';
 
 /**
@@ -12,6 +13,9 @@ import type { Endpoint } from './session.ts';
  * `n` numbers a gateway's request within the link; every frame that answers it carries the same `n`.
  */
 export const CHANNEL_PROTOCOL = 'mcp-channels/1';
+
+/** No message is larger, bytes: a server that writes one is ended, a client's is refused, a link that carries one is cut. */
+export const MAX_MESSAGE = 64 << 20;
 
 /** Name of the stream for what belongs to no request (the GET stream of Streamable HTTP). */
 export const STANDALONE = '';
@@ -49,6 +53,11 @@ export type GatewayFrame =
 export type HostFrame =
   /** First frame of a link. `boot` is new with each start of the host: with it, all channels and keys are. */
   | { readonly t: 'hello'; readonly boot: string }
+  /**
+   * The host is about to be ended because nobody used it. The gateway sends nothing more and ends its side of the connection;
+   * what it sent before is refused with `retired`. So nothing is on its way when the host ends.
+   */
+  | { readonly t: 'bye' }
   /** Payload: the server's `initialize` result. */
   | { readonly t: 'opened'; readonly n: number }
   /** One message of the server (payload). `last`: it is the answer, and the stream is complete. */
@@ -81,12 +90,12 @@ export type RefusalCode =
   | 'gap'
   /** The key was used with another message. */
   | 'key-reused'
-  /** A request with this id is still running in this channel. */
-  | 'id-in-use'
   /** The server cannot be started or does not answer `initialize`; data: `{ stderr?: string, retryAfter?: number }`. */
   | 'server-failed'
   /** The server answered `initialize` with this error; data: the JSON-RPC error object. */
-  | 'initialize-refused';
+  | 'initialize-refused'
+  /** The host is about to be ended because nobody used it. The message was not looked at, and will not be. */
+  | 'retired';
 
 /** What a host is told once, over its socket, before it serves. Secrets are in here and nowhere else (D9). */
 export interface HostAssignment {
@@ -101,6 +110,10 @@ export interface HostAssignment {
   /** When the host ends by itself, milliseconds since the epoch. */
   readonly deadline: number;
   readonly limits: HostLimits;
+  /** Where the server may go, signed (core/egress.ts); absent: its catalogue entry does not ask for it. */
+  readonly egress?: { readonly grant: string };
+  /** The session's record, sealed (sessions/record-seal.ts): kept for whoever asks, should the store lose its own. */
+  readonly record: string;
 }
 export type Launch =
   | {
@@ -141,6 +154,16 @@ export interface HostStatus {
   readonly circuit: 'closed' | 'half-open' | 'open';
   /** Why the server ended by itself, and the end of its stderr, if none has come up since. */
   readonly failure?: { readonly reason: string; readonly stderr: string; readonly at: number };
+  /** What the whole instance uses, this host included; absent where it cannot be said. */
+  readonly usage?: ResourceUsage;
+}
+
+/** Whether a host agreed to be ended. */
+export interface Retirement {
+  /** True: it takes no more work, and none is being done. */
+  readonly retired: boolean;
+  /** Last use, milliseconds since the epoch; now, if somebody uses it. Of one that was never used: when it was configured. */
+  readonly usedAt: number;
 }
 
 /** What the controller and the API ask of a host. Rejects with an AppError; `server.failed` when the server cannot start. */
@@ -148,4 +171,11 @@ export interface HostControl {
   /** Hands the host its secret and its assignment. Done already with the same secret: resolves. */
   configure(endpoint: Endpoint, secret: string, assignment: HostAssignment, signal: AbortSignal): Promise<void>;
   status(endpoint: Endpoint, secret: string, signal: AbortSignal): Promise<HostStatus>;
+  /** What the assignment had as `record`. */
+  record(endpoint: Endpoint, secret: string, signal: AbortSignal): Promise<string>;
+  /**
+   * Has the host refuse all further work (`retired`), if nobody has used it for `idleMs`: no call runs, and no client
+   * listens. There is no way back. Retired already: says so again.
+   */
+  retire(endpoint: Endpoint, secret: string, idleMs: number, signal: AbortSignal): Promise<Retirement>;
 }

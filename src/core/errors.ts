@@ -35,6 +35,7 @@ export const ERRORS = {
   'config.invalid': { status: 400, rpc: -32602 },
   'store.unavailable': { status: 503, rpc: -32019 },
   'lease.held': { status: 503, rpc: -32019 },
+  'runtime.unavailable': { status: 503, rpc: -32019 },
   'manager.unreachable': { status: 503, rpc: -32020 },
   'upstream.failed': { status: 502, rpc: -32021 },
   'not-found': { status: 404, rpc: -32601 },
@@ -78,6 +79,13 @@ export class AppError extends Error {
 export class StoreUnavailable extends AppError {
   constructor(message: string, cause?: unknown) {
     super('store.unavailable', message, { retryAfter: 1, cause });
+  }
+}
+
+/** The store is new or was emptied: what is not in it may yet come back, so nothing is said to be over. */
+export class StoreEmptied extends StoreUnavailable {
+  constructor() {
+    super('The store has lost its records: they are being made again from what runs. Try again');
   }
 }
 

@@ -27,7 +27,8 @@ export type RpcMessage = RpcRequest | RpcNotification | RpcResponse;
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-const isId = (value: unknown): value is RequestId => typeof value === 'string' || typeof value === 'number';
+/** A number too large for JavaScript could not be written again. */
+export const isId = (value: unknown): value is RequestId => typeof value === 'string' || Number.isFinite(value);
 
 /** `value` as a message of JSON-RPC 2.0, or a text that says what is wrong with it. */
 export function asMessage(value: unknown): RpcMessage | string {

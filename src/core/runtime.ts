@@ -39,6 +39,7 @@ export interface ResourceUsage {
   readonly cpuSeconds: number;
   /** Resident memory, bytes, the whole process tree. */
   readonly memoryBytes: number;
+  /** Processes; in a container its tasks, threads among them, which its limit counts too. */
   readonly pids: number;
 }
 
@@ -57,6 +58,9 @@ export interface LogOptions {
  * - Instances outlive the program that started them; `list` finds them again.
  * - `stop` ends the whole process tree: asks, waits `graceMs`, then kills. It resolves when nothing of it runs any more.
  *   An absent one is done. Concurrent calls share one ending. A start in progress is aborted.
+ * - Everything throws `runtime.unavailable` when what instances run on (a container engine) does not answer: it never looks
+ *   like `absent`. A start throws it too when the engine lacks the image or room on its disk (data: `lack`), and
+ *   `config.invalid` when trying again cannot help; else `server.failed`.
  */
 export interface Runtime {
   readonly kind: 'process' | 'docker' | 'kubernetes';
@@ -68,4 +72,9 @@ export interface Runtime {
   logs(id: InstanceId, options: LogOptions): AsyncIterable<string>;
   /** Undefined if it is not running. */
   usage(id: InstanceId): Promise<ResourceUsage | undefined>;
+  /**
+   * Removes what is kept for a session that is over besides its instances: sockets, configuration, logs. Nothing there: done.
+   * @throws AppError `server.busy` if an instance of it still runs
+   */
+  forget(session: SessionId): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { Logger } from './logger.ts';
 
 /**
@@ -14,7 +15,16 @@ export interface ServerContext {
   readonly workspace: string;
   readonly variables: Readonly<Record<string, string>>;
   readonly log: Logger;
+  /** Makes the server's connections; absent: the server connects by itself, to wherever it can. */
+  readonly connect?: ConnectOut;
 }
+
+/**
+ * A connection to one of the hosts that the server may reach. Rejects with an error that has a `code`: that of a failed
+ * socket (`ENOTFOUND`, `ECONNREFUSED`, `ETIMEDOUT`, ...), or `EGRESS_HOST` and others (src/host/egress.ts) if it is not
+ * allowed; with the signal's reason when it aborts. Takes ten seconds at most.
+ */
+export type ConnectOut = (host: string, port: number, signal?: AbortSignal) => Promise<Duplex>;
 
 /** The part of the SDK's `Transport` that a server uses (sdk/shared/transport.d.ts). */
 export interface ServerTransport {

@@ -30,13 +30,32 @@ export type Endpoint =
 /** Where one server of a session is in its life. Only the controller moves it on. */
 export type ServerState =
   | { readonly phase: 'stopped' }
-  | { readonly phase: 'pending' }
+  | {
+      readonly phase: 'pending';
+      /** Since when it waits for a place among the instances that may run at once; absent: it does not wait for one. */
+      readonly since?: number;
+      /** What it waits for, for people. */
+      readonly reason?: string;
+    }
+  /** Wanted, and not needed now: nothing runs until somebody uses it. */
+  | {
+      readonly phase: 'idle';
+      /** Of the last instance; 0: there was none. */
+      readonly incarnation: number;
+      readonly since: number;
+      /** Why it was not started when somebody wanted it, for people; absent: nobody has. */
+      readonly reason?: string;
+      /** With `reason`: before this it makes no sense to want it again, milliseconds since the epoch. */
+      readonly retryAt?: number;
+    }
   | {
       readonly phase: 'starting';
       readonly incarnation: number;
       readonly since: number;
       /** Consecutive failures before this start; absent: none. */
       readonly failures?: number;
+      /** Consecutive starts before this one that the runtime could not try; absent: none. */
+      readonly outages?: number;
     }
   | {
       readonly phase: 'ready';
@@ -56,6 +75,8 @@ export type ServerState =
       readonly stderr?: string;
       /** Consecutive failures. */
       readonly failures: number;
+      /** Consecutive starts that the runtime could not try, which is no failure of the server; absent: none. */
+      readonly outages?: number;
       /** When it is tried again, milliseconds since the epoch; absent: not before somebody asks. */
       readonly retryAt?: number;
     };
@@ -74,6 +95,8 @@ export interface SessionRecord {
   readonly version: number;
   /** Tells this session from an earlier one with the same id; a token of an earlier one is refused. */
   readonly nonce: string;
+  /** The highest epoch of a controller that wrote to it (controller/fenced-store.ts); absent: none has. */
+  readonly epoch?: number;
   readonly owner: string;
   readonly terminal: Terminal;
   /** Absolute path of the directory that the session's servers may use. */
@@ -133,5 +156,5 @@ export function isCurrent(server: ServerRecord): boolean {
 /** How often its instance was started again because it had failed, since somebody last asked for a start. */
 export function restartsOf(server: ServerRecord): number {
   if (!('incarnation' in server.state) || !isCurrent(server)) return 0;
-  return server.state.incarnation - server.generation * PER_GENERATION - 1;
+  return Math.max(0, server.state.incarnation - server.generation * PER_GENERATION - 1);
 }

@@ -9,8 +9,19 @@ import type { SessionRecord } from './session.ts';
  *   After that it is not there, whatever is called; nothing but `create` makes it again.
  * - `create` counts as the first touch. Neither `peek`, `list` nor `replace` keeps a session alive.
  * - An outage throws `StoreUnavailable` within a second; it never looks like "not there".
+ * - A store that is new, and one that was emptied, has no generation until `begin` gives it one: a session that is not in it
+ *   may be one that was lost, not one that is over (sessions/find-record.ts). Nothing else depends on the generation.
  */
 export interface SessionStore {
+  /** Names the time since the store began; undefined: it has not. */
+  generation(): Promise<string | undefined>;
+  /** What may be missing is about to be made again. False: the store has a generation already, which stays. */
+  prepare(generation: string): Promise<boolean>;
+  /**
+   * The store is complete from here on. False: the last `prepare` was not for this generation, or the store was emptied since, so
+   * that what was made again may be lost again.
+   */
+  begin(generation: string): Promise<boolean>;
   /** False: a session with this id is there already; it is left as it is. */
   create(record: SessionRecord): Promise<boolean>;
   /** Loads a session and slides its idle deadline: now + `idleTtlMs`, at most `maxAt`. */

@@ -88,6 +88,11 @@ export class ChannelLog {
     return this.#bytes;
   }
 
+  /** Whether this stream's key was seen before. */
+  knows(name: string): boolean {
+    return this.#streams.has(name);
+  }
+
   /**
    * The stream of an idempotency key. `fresh` false: the key was seen before, and nothing may be run for it again.
    * @throws Refusal `key-reused` if it was seen with another message
@@ -131,6 +136,7 @@ export class ChannelLog {
     const start = from ?? stream.sent;
     const ofEarlierLog = start > 0 && start < this.#base;
     if (start < stream.dropped || ofEarlierLog) {
+      stream.sent = Math.max(stream.sent, stream.dropped); // told: who asks for the rest gets what is kept
       const id = stream.post?.type === 'request' ? { id: stream.post.id } : {};
       throw new Refusal('gap', 'Messages of this stream are no longer kept', id);
     }

@@ -70,7 +70,7 @@ export class Channel implements ServerEvents {
    * @throws Refusal `server-failed` or `initialize-refused`
    */
   async open(resume: boolean): Promise<Buffer> {
-    if (resume) this.#handshake.initialized = true;
+    if (resume) this.#confirm();
     if (this.#handshake.result === undefined) {
       try {
         await this.#ensure();
@@ -86,7 +86,7 @@ export class Channel implements ServerEvents {
   /**
    * Hands a message to the server, unless its key was seen before. A request's answer goes to `follower`.
    * @param name of the key's stream (core/ids.ts, `streamOf`)
-   * @throws Refusal `key-reused`, `id-in-use` or `gap`
+   * @throws Refusal `key-reused` or `gap`
    */
   post(name: string, post: PostKind, payload: Buffer, follower: Follower): Stream {
     this.lastUsedAt = this.#clock.now();
@@ -138,6 +138,8 @@ export class Channel implements ServerEvents {
         return;
       }
       this.#asked.add(message.id);
+    } else if (message.method === 'notifications/cancelled') {
+      this.#asked.delete(message.params?.requestId as RequestId);
     }
     this.#append(this.#streamFor(message, related), raw, false);
   }
@@ -170,13 +172,14 @@ export class Channel implements ServerEvents {
       if (this.#asked.delete(post.id)) this.#send(payload);
       return;
     }
-    if (post.method === 'notifications/initialized') {
-      if (this.#handshake.initialized) return;
-      this.#handshake.initialized = true;
-    }
-    if (post.method === 'notifications/cancelled') this.#cancel(post.cancels, payload);
+    if (post.method === 'notifications/initialized') this.#confirm();
+    else if (post.method === 'notifications/cancelled') this.#cancel(post.cancels, payload);
     // A sleeping server has no use for a notification.
     else if (this.#server || this.#starting) this.#send(payload);
+  }
+
+  #confirm(): void {
+    this.#handshake.confirm(this.#starting ? undefined : this.#server);
   }
 
   /** A cancelled request gets no answer (2025-11-25, basic/utilities/cancellation): its stream is complete without one. */
@@ -218,13 +221,20 @@ export class Channel implements ServerEvents {
       await this.#handshake.run(server, this.#closed.signal);
     } catch (error) {
       await this.sleep();
-      // The client gets the server's own refusal of its `initialize`; a refused replay is a failure like others.
-      const refused = error instanceof Refusal && this.#handshake.result === undefined;
-      throw refused || error instanceof AppError ? error : this.#launcher.failed(messageOf(error));
+      throw this.#startError(error);
     }
     this.#launcher.succeeded();
     this.#starting = undefined;
     for (const payload of this.#waiting.splice(0)) server.send(payload);
+  }
+
+  /** Notes what became of a start that came as far as `initialize`. */
+  #startError(error: unknown): unknown {
+    if (this.#closed.signal.aborted) this.#launcher.abandoned();
+    // The client gets the server's own refusal of its `initialize`; a refused replay is a failure like others.
+    else if (error instanceof Refusal && this.#handshake.result === undefined) this.#launcher.succeeded();
+    else if (!(error instanceof AppError)) return this.#launcher.failed(messageOf(error));
+    return error;
   }
 
   #failRunning(error: AppError): void {

@@ -1,4 +1,4 @@
-import type { HostLimits } from '../core/channel.ts';
+import { type HostLimits, STANDALONE } from '../core/channel.ts';
 import type { Clock } from '../core/clock.ts';
 import { Channel } from './channel.ts';
 import { Refusal } from './channel-log.ts';
@@ -11,11 +11,13 @@ export class Channels {
   readonly #limits: HostLimits;
   readonly #clock: Clock;
   #lastUsedAt = 0;
+  #retired = false;
 
   constructor(launcher: Launcher, limits: HostLimits, clock: Clock) {
     this.#launcher = launcher;
     this.#limits = limits;
     this.#clock = clock;
+    launcher.makeRoom = () => this.#makeRoom();
   }
 
   get size(): number {
@@ -38,14 +40,14 @@ export class Channels {
   /**
    * Opens a channel, or finds it open; resolves with the server's `initialize` result, JSON.
    * @param initialize the client's parameters, JSON; empty: only if the channel is there
-   * @throws Refusal `no-channel`, `server-failed`, `initialize-refused`
+   * @throws Refusal `retired`, `no-channel`, `server-failed`, `initialize-refused`
    */
   async open(id: string, initialize: Buffer, resume: boolean): Promise<Buffer> {
+    this.checkRetired();
     let channel = this.#channels.get(id);
     if (!channel) {
       if (initialize.length === 0) throw new Refusal('no-channel', 'The host does not hold this channel');
-      await this.#makeRoom();
-      channel = this.#channels.get(id) ?? new Channel(id, initialize, this.#launcher, this.#limits, this.#clock);
+      channel = new Channel(id, initialize, this.#launcher, this.#limits, this.#clock);
       this.#channels.set(id, channel);
     }
     try {
@@ -55,6 +57,26 @@ export class Channels {
       await channel.close();
       throw error;
     }
+  }
+
+  /** Nothing new is done any more. */
+  get retired(): boolean {
+    return this.#retired;
+  }
+
+  /** From now on nothing new is done. False, and nothing changes: a channel is in use. */
+  retire(): boolean {
+    this.#retired ||= ![...this.#channels.values()].some((channel) => channel.busy);
+    return this.#retired;
+  }
+
+  /**
+   * @param channel with `stream`: what is known of this stream may still be asked for
+   * @throws Refusal `retired`
+   */
+  checkRetired(channel?: string, stream = STANDALONE): void {
+    if (!this.#retired || (channel !== undefined && this.#channels.get(channel)?.log.knows(stream))) return;
+    throw new Refusal('retired', 'The host is being ended because nobody used it');
   }
 
   /** @throws Refusal `no-channel` */

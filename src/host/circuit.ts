@@ -48,7 +48,7 @@ export class Circuit {
     return this.#clock.now() < this.#openUntil ? 'open' : 'half-open';
   }
 
-  /** Asks to start a server. What is let through must be followed by `succeeded` or `failed`. */
+  /** Asks to start a server. What is let through must be followed by `succeeded`, `failed` or `abandoned`. */
   ask(): Permission {
     const state = this.state;
     if (state === 'closed') return { go: true, notBefore: this.#notBefore };
@@ -62,6 +62,11 @@ export class Circuit {
   succeeded(): void {
     this.#probing = false;
     if (this.#failures >= this.#options.threshold) this.#failures = this.#options.threshold - 1;
+  }
+
+  /** The start was given up by whoever wanted it, which says nothing about the server. */
+  abandoned(): void {
+    this.#probing = false;
   }
 
   /** A server could not be started, or ended by itself after `ranMs` milliseconds. */

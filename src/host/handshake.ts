@@ -8,6 +8,7 @@ const ID = 'mcp-session-manager/initialize';
 const REPLAY_ID = 'mcp-session-manager/replay';
 
 const line = (message: object): Buffer => Buffer.from(JSON.stringify(message));
+const INITIALIZED = line({ jsonrpc: '2.0', method: 'notifications/initialized' });
 
 /**
  * The initialization of one channel's servers (2025-11-25, basic/lifecycle): the first as the client asked for it, each
@@ -22,8 +23,7 @@ export class Handshake {
   #pending: { resolve: (raw: Buffer) => void; reject: (error: unknown) => void } | undefined;
   /** The first server's `initialize` result, JSON: what the client was told. */
   result: Buffer | undefined;
-  /** The client has sent `notifications/initialized`. */
-  initialized = false;
+  #confirmed = false;
 
   constructor(params: Buffer, timeoutMs: number, clock: Clock) {
     this.#request = Buffer.concat([
@@ -54,8 +54,18 @@ export class Handshake {
       late.catch(() => {});
       answered.catch(() => {});
     }
-    if (this.initialized) server.send(line({ jsonrpc: '2.0', method: 'notifications/initialized' }));
+    if (this.#confirmed) server.send(INITIALIZED);
     this.#replay(server);
+  }
+
+  /**
+   * The client knows the result.
+   * @param server the one that runs, if it is initialized; each later one is told by `run`
+   */
+  confirm(server: ServerHandle | undefined): void {
+    if (this.#confirmed) return;
+    this.#confirmed = true;
+    server?.send(INITIALIZED);
   }
 
   /** True if the message is the answer to this handshake, and not for the client. */
@@ -65,8 +75,16 @@ export class Handshake {
     if (message.id !== ID) return false;
     if ('error' in message)
       this.#pending?.reject(new Refusal('initialize-refused', message.error.message, message.error));
-    else this.#pending?.resolve(line(message.result));
+    else this.#answered(message.result);
     return true;
+  }
+
+  #answered(result: object): void {
+    try {
+      this.#pending?.resolve(line(result));
+    } catch {
+      this.#pending?.reject(new Error('its answer to "initialize" is nested too deeply'));
+    }
   }
 
   /** The server ended: a handshake that is under way fails. */

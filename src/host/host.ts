@@ -1,12 +1,14 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { CHANNEL_PROTOCOL, type HostAssignment, type HostStatus } from '../core/channel.ts';
+import { CHANNEL_PROTOCOL, type HostAssignment, type HostStatus, type Retirement } from '../core/channel.ts';
 import type { Clock } from '../core/clock.ts';
 import { AppError, asAppError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
+import type { ResourceUsage } from '../core/runtime.ts';
 import { Channels } from './channels.ts';
 import { CIRCUIT, Circuit } from './circuit.ts';
+import { type EgressAccess, openEgress } from './egress-access.ts';
 import { Launcher } from './launcher.ts';
 import { LinkSession } from './link-session.ts';
 import { hostMetrics } from './metrics.ts';
@@ -17,13 +19,22 @@ import { StderrTail } from './stderr-tail.ts';
 const UNCONFIGURED_MS = 30_000;
 const SWEEP_MS = 15_000;
 const MAX_ASSIGNMENT = 4 << 20;
+/** How long gateways may take to end their links to a host that takes no more work, and how often it looks: milliseconds. */
+const BYE_MS = 1000;
+const BYE_LOOK_MS = 5;
 
 export interface HostOptions {
   readonly configDir: string;
+  /** Directory of the built program, in this instance. */
+  readonly dist: string;
   readonly log: Logger;
   readonly clock: Clock;
   /** Called when the host has no reason to live any more; the program then calls `close` and exits. */
   readonly onOver: (reason: string) => void;
+  /** Path of the egress proxy's socket, where the instance has no network of its own. */
+  readonly egressSocket?: string | undefined;
+  /** What the instance uses, now; undefined where it cannot be said. */
+  readonly usage?: () => ResourceUsage | undefined;
 }
 
 interface Assigned {
@@ -31,6 +42,9 @@ interface Assigned {
   readonly assignment: HostAssignment;
   readonly launcher: Launcher;
   readonly channels: Channels;
+  readonly egress: EgressAccess;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
 }
 
 /**
@@ -38,13 +52,13 @@ interface Assigned {
  * the first `POST /configure` on its socket (D9).
  *
  * `GET /healthz`, `GET /metrics` (no secret in them, no authentication), `POST /configure`; with the bearer secret:
- * `GET /status`, and `GET /link` upgraded to the channel protocol.
+ * `GET /status`, `GET /record`, `POST /retire`, and `GET /link` upgraded to the channel protocol.
  */
 export class Host {
   readonly #options: HostOptions;
   readonly #boot = randomUUID();
   readonly #server: Server;
-  readonly #links = new Set<Duplex>();
+  readonly #links = new Map<Duplex, LinkSession>();
   #assigned: Promise<Assigned> | undefined;
   #ready: Assigned | undefined;
   #heardAt: number;
@@ -70,11 +84,12 @@ export class Host {
   async close(): Promise<void> {
     clearInterval(this.#sweeper);
     this.#server.close();
-    for (const link of this.#links) link.destroy();
+    for (const socket of this.#links.keys()) socket.destroy();
     this.#server.closeAllConnections();
     const assigned = await this.#assigned?.catch(() => undefined);
     await assigned?.channels.closeAll();
     await assigned?.launcher.close();
+    await assigned?.egress[Symbol.asyncDispose]();
   }
 
   async #sweep(): Promise<void> {
@@ -120,6 +135,13 @@ export class Host {
         this.#authorize(req);
         this.#heardAt = this.#options.clock.now();
         return json(this.#status());
+      case 'GET /record':
+        return json({ record: this.#authorize(req).assignment.record });
+      case 'POST /retire': {
+        const assigned = this.#authorize(req);
+        const { idleMs } = JSON.parse((await readBody(req)).toString()) as { idleMs: number };
+        return json(await this.#retire(assigned, idleMs));
+      }
       default:
         throw new AppError('not-found', 'No such endpoint');
     }
@@ -141,20 +163,36 @@ export class Host {
   }
 
   async #assign(secret: Buffer, assignment: HostAssignment): Promise<Assigned> {
-    const { configDir, log, clock } = this.#options;
+    const { configDir, dist, log, clock, egressSocket } = this.#options;
+    await using held = new AsyncDisposableStack();
+    const egress = held.use(await openEgress(assignment, egressSocket, secret.toString(), clock));
     const stderr = new StderrTail();
-    const start = await serverStarter(assignment, { configDir, log, stderr });
+    const start = await serverStarter(assignment, { configDir, dist, log, stderr, egress });
     const launcher = new Launcher(start, new Circuit(CIRCUIT, clock), stderr, clock);
     const channels = new Channels(launcher, assignment.limits, clock);
     await launcher.prepare();
-    this.#ready = { secret, assignment, launcher, channels };
+    this.#ready = { secret, assignment, launcher, channels, egress, at: clock.now() };
+    held.move();
     return this.#ready;
+  }
+
+  /** Resolves when no gateway can have anything on its way here. */
+  async #retire({ channels, at }: Assigned, idleMs: number): Promise<Retirement> {
+    const now = this.#options.clock.now();
+    const usedAt = Math.max(at, channels.lastUsedAt ?? 0);
+    if (!channels.retired && usedAt > now - idleMs) return { retired: false, usedAt };
+    if (!channels.retire()) return { retired: false, usedAt: now };
+    for (const link of this.#links.values()) link.bye();
+    const late = now + BYE_MS;
+    while (this.#links.size > 0 && this.#options.clock.now() < late) await this.#options.clock.sleep(BYE_LOOK_MS);
+    return { retired: true, usedAt };
   }
 
   #status(): HostStatus {
     const ready = this.#ready;
     const lastActivityAt = ready?.channels.lastUsedAt;
     const failure = ready?.launcher.failure;
+    const usage = this.#options.usage?.();
     return {
       boot: this.#boot,
       configured: ready !== undefined,
@@ -164,6 +202,7 @@ export class Host {
       circuit: ready?.launcher.circuit ?? 'closed',
       ...(lastActivityAt === undefined ? {} : { lastActivityAt }),
       ...(failure === undefined ? {} : { failure }),
+      ...(usage === undefined ? {} : { usage }),
     };
   }
 
@@ -178,15 +217,15 @@ export class Host {
     socket.on('error', () => socket.destroy());
     try {
       const { channels } = this.#authorize(req);
+      channels.checkRetired();
       if (req.url !== '/link' || req.headers.upgrade !== CHANNEL_PROTOCOL)
         throw new AppError('not-found', 'No such protocol');
       socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${CHANNEL_PROTOCOL}\r\n\r\n`);
-      this.#links.add(socket);
       socket.once('close', () => {
         this.#links.delete(socket);
         this.#heardAt = this.#options.clock.now();
       });
-      new LinkSession(socket, channels, this.#boot);
+      this.#links.set(socket, new LinkSession(socket, channels, this.#boot));
     } catch (error) {
       const { status } = asAppError(error);
       socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);

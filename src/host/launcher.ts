@@ -22,8 +22,11 @@ export class Launcher {
   readonly #stderr: StderrTail;
   #spare: Promise<Spare> | undefined;
   #failure: Failure | undefined;
+  /** Those that are being started included. */
   running = 0;
   restarts = 0;
+  /** Called before one more server is started for a channel. */
+  makeRoom: () => Promise<void> = async () => {};
 
   constructor(start: StartServer, circuit: Circuit, stderr: StderrTail, clock: Clock) {
     this.#start = start;
@@ -50,9 +53,11 @@ export class Launcher {
    * @throws AppError `server.failed` if it cannot be started or the circuit is open
    */
   async acquire(events: ServerEvents, signal: AbortSignal): Promise<ServerHandle> {
-    const spare = await this.#spare?.catch(() => undefined);
-    this.#spare = undefined;
+    const taken = this.#spare;
+    this.#spare = undefined; // before anything is awaited: it is for one channel
+    const spare = await taken?.catch(() => undefined);
     if (spare?.alive) return spare.adopt(events);
+    await this.makeRoom();
     const permission = this.#circuit.ask();
     if (!permission.go) throw this.#held(permission.until);
     const wait = permission.notBefore - this.#clock.now();
@@ -64,6 +69,11 @@ export class Launcher {
   succeeded(): void {
     this.#failure = undefined;
     this.#circuit.succeeded();
+  }
+
+  /** A server that was acquired is no longer wanted, and did not come to answer `initialize`. */
+  abandoned(): void {
+    this.#circuit.abandoned();
   }
 
   /** A server that was acquired did not come to answer `initialize`. */
@@ -93,13 +103,14 @@ export class Launcher {
       this.restarts += 1;
       this.#note(reason, ranMs);
     });
+    this.running += 1;
     try {
       await spare.start(this.#start, this.#clock);
     } catch (error) {
+      this.running -= 1;
       this.#note(messageOf(error), 0);
       throw error instanceof AppError ? error : this.describe(messageOf(error));
     }
-    this.running += 1;
     spare.onClosed = () => {
       this.running -= 1;
     };
@@ -156,7 +167,7 @@ class Spare implements ServerEvents {
   }
 
   onMessage(message: RpcMessage, raw: Buffer, related?: RequestId): void {
-    this.#events?.onMessage(message, raw, related);
+    if (this.alive) this.#events?.onMessage(message, raw, related);
   }
 
   onExit(reason: string): void {

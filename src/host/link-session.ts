@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { EndReason, GatewayFrame, HostFrame } from '../core/channel.ts';
+import { type EndReason, type GatewayFrame, type HostFrame, MAX_MESSAGE } from '../core/channel.ts';
 import { messageOf } from '../core/errors.ts';
 import { encodeFrame, FrameDecoder } from '../core/frame.ts';
 import { streamOf } from '../core/ids.ts';
@@ -9,8 +9,6 @@ import type { Channels } from './channels.ts';
 
 /** Bytes waiting to be sent to one gateway above which servers are slowed down. */
 const CONGESTED = 4 << 20;
-/** A larger message is refused and ends the link. */
-const MAX_PAYLOAD = 64 << 20;
 
 /** One gateway's link to this host: its frames in, the host's frames out (core/channel.ts). */
 export class LinkSession {
@@ -23,7 +21,7 @@ export class LinkSession {
   constructor(socket: Duplex, channels: Channels, boot: string) {
     this.#socket = socket;
     this.#channels = channels;
-    const decoder = new FrameDecoder(MAX_PAYLOAD);
+    const decoder = new FrameDecoder(MAX_MESSAGE);
     socket.on('data', (chunk: Buffer) => {
       try {
         decoder.push(chunk, (frame: GatewayFrame, payload) => this.#receive(frame, payload));
@@ -33,8 +31,14 @@ export class LinkSession {
     });
     socket.on('drain', () => this.#resume());
     socket.on('error', () => {});
+    socket.on('end', () => socket.end());
     socket.on('close', () => this.#closed());
     this.#send({ t: 'hello', boot });
+  }
+
+  /** The host takes no more work: the gateway is to end the link. */
+  bye(): void {
+    this.#send({ t: 'bye' });
   }
 
   #closed(): void {
@@ -80,12 +84,14 @@ export class LinkSession {
           );
           return;
         case 'post': {
+          this.#channels.checkRetired(frame.c, streamOf(frame.key));
           const channel = this.#channels.get(frame.c);
           const follower = this.#follower(n);
           this.#follow(n, channel, follower, channel.post(streamOf(frame.key), frame.kind, payload, follower));
           return;
         }
         case 'follow': {
+          this.#channels.checkRetired(frame.c, frame.stream);
           const channel = this.#channels.get(frame.c);
           const follower = this.#follower(n);
           this.#follow(n, channel, follower, channel.log.follow(frame.stream, frame.from, follower));

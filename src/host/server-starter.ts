@@ -4,6 +4,7 @@ import type { HostAssignment } from '../core/channel.ts';
 import { AppError, messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { OpenServer } from '../core/server-module.ts';
+import type { EgressAccess } from './egress-access.ts';
 import { startModuleServer } from './module-server.ts';
 import type { StartServer } from './server-handle.ts';
 import type { StderrTail } from './stderr-tail.ts';
@@ -14,8 +15,11 @@ const GRACE_MS = 1000;
 
 export interface StarterOptions {
   readonly configDir: string;
+  /** Directory of the built program, in this instance. */
+  readonly dist: string;
   readonly log: Logger;
   readonly stderr: StderrTail;
+  readonly egress: EgressAccess;
 }
 
 /**
@@ -23,29 +27,41 @@ export interface StarterOptions {
  * @throws AppError `config.invalid` if the server refuses its configuration
  */
 export async function serverStarter(assignment: HostAssignment, options: StarterOptions): Promise<StartServer> {
-  const { configDir, log, stderr } = options;
+  const { configDir, dist, log, stderr, egress } = options;
+  const fill = filling({ configDir, dist, node: process.execPath });
   for (const [name, content] of Object.entries(assignment.files))
     await addFile(join(configDir, basename(name)), content);
   const { launch, workspace, variables } = assignment;
   if (launch.kind === 'module') {
-    const { openServer } = (await import(launch.module)) as { openServer?: OpenServer };
+    const { openServer } = (await import(fill(launch.module))) as { openServer?: OpenServer };
     if (!openServer) throw new AppError('config.invalid', `${basename(launch.module)} does not export "openServer"`);
-    const connect = await openServer({ configDir, workspace, variables, log }).catch((cause: unknown) => {
+    const out = egress.connect ? { connect: egress.connect } : {};
+    const connect = await openServer({ configDir, workspace, variables, log, ...out }).catch((cause: unknown) => {
       // A module that was built by itself has an AppError of its own, or none.
       throw cause instanceof AppError ? cause : new AppError('server.failed', messageOf(cause), { cause });
     });
     return (events) => startModuleServer(connect, events);
   }
-  const fill = (text: string): string => text.replaceAll('${configDir}', configDir);
   const env = Object.fromEntries(Object.entries(launch.env).map(([name, value]) => [name, fill(value)]));
   const onStderr = (text: string): void => {
     stderr.add(text);
     log.info({ server: assignment.server }, text.trimEnd());
   };
-  const command = { command: launch.command, args: launch.args.map(fill), cwd: workspace, graceMs: GRACE_MS, onStderr };
+  const command = {
+    command: fill(launch.command),
+    args: launch.args.map(fill),
+    cwd: workspace,
+    graceMs: GRACE_MS,
+    onStderr,
+  };
   // The host's own environment was made minimal by the runtime; it holds MCP_SESSION_ID, MCP_CONFIG_DIR and MCP_PID_FILE.
-  return (events) =>
-    startStdioServer({ ...command, env: { ...(process.env as Record<string, string>), ...env } }, events);
+  const inherited = { ...(process.env as Record<string, string>), ...egress.environment };
+  return (events) => startStdioServer({ ...command, env: { ...inherited, ...env } }, events);
+}
+
+/** Puts in what only the instance knows, whatever it runs in: its directories, and its Node. */
+function filling(places: Readonly<Record<string, string>>): (text: string) => string {
+  return (text) => text.replace(/\$\{(configDir|dist|node)\}/g, (_, name: string) => places[name] as string);
 }
 
 /** Leaves a file that is there: the developer may have changed the session's own copy. */

@@ -1,5 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { StringDecoder } from 'node:string_decoder';
+import { MAX_MESSAGE } from '../core/channel.ts';
 import { AppError } from '../core/errors.ts';
 import { asMessage } from '../core/json-rpc.ts';
 import type { ServerEvents, ServerHandle } from './server-handle.ts';
@@ -16,6 +17,7 @@ export interface StdioLaunch {
 }
 
 const NEWLINE = 0x0a;
+const RETURN = 0x0d;
 
 /**
  * A server as a child process that speaks MCP on stdin and stdout (2025-11-25, basic/transports, "stdio"). It stays in the
@@ -39,7 +41,10 @@ class StdioServer implements ServerHandle {
   readonly #events: ServerEvents;
   readonly #gone: Promise<void>;
   #partial: Buffer[] = [];
+  #partialBytes = 0;
   #closing = false;
+  /** Why it was ended from here, unasked. */
+  #fault: string | undefined;
 
   constructor(child: ChildProcessWithoutNullStreams, launch: StdioLaunch, events: ServerEvents) {
     this.#child = child;
@@ -48,13 +53,23 @@ class StdioServer implements ServerHandle {
     const decoder = new StringDecoder('utf8');
     child.stdout.on('data', (chunk: Buffer) => this.#read(chunk));
     child.stderr.on('data', (chunk: Buffer) => launch.onStderr(decoder.write(chunk)));
-    child.stdin.on('error', () => {}); // it went away: 'close' tells
     child.on('error', () => {});
+    const timers: NodeJS.Timeout[] = [];
+    // Most often because it has ended, which 'close' tells; one that lives on would leave its calls without an answer.
+    child.stdin.on('error', () => {
+      timers.push(setTimeout(() => this.#condemn('it has closed its input'), launch.graceMs));
+    });
+    child.once('exit', () => {
+      timers.push(setInterval(() => this.#cutOff(), launch.graceMs));
+    });
     this.#gone = new Promise((resolve) => {
       // 'close', not 'exit': what it still said is read first
       child.once('close', (code, signal) => {
+        for (const timer of timers) clearTimeout(timer);
         resolve();
-        if (!this.#closing) events.onExit(signal ? `ended by ${signal}` : `exited with code ${code}`);
+        if (this.#closing) return;
+        const fault = signal === 'SIGKILL' ? this.#fault : undefined;
+        events.onExit(fault ?? (signal ? `ended by ${signal}` : `exited with code ${code}`));
       });
     });
   }
@@ -66,6 +81,7 @@ class StdioServer implements ServerHandle {
     line.set(payload);
     line[payload.length] = NEWLINE;
     stdin.write(line);
+    if (stdin.writableLength > MAX_MESSAGE) this.#condemn('it does not read its input');
   }
 
   pause(): void {
@@ -99,8 +115,23 @@ class StdioServer implements ServerHandle {
     return done;
   }
 
+  /** It cannot be talked to: it is killed, and 'close' tells why. */
+  #condemn(fault: string): void {
+    if (this.#closing) return;
+    this.#fault ??= fault;
+    this.#child.kill('SIGKILL');
+  }
+
+  /** It is dead, but a program that it started holds its pipes open, which would hold 'close' back. */
+  #cutOff(): void {
+    if (this.#child.stdout.isPaused()) return; // what it still said is to be read first
+    this.#child.stdout.destroy();
+    this.#child.stderr.destroy();
+  }
+
   /** Cuts stdout into lines; a line is one message. */
   #read(chunk: Buffer): void {
+    if (this.#fault !== undefined) return;
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
       const piece = chunk.subarray(start, end);
@@ -110,14 +141,20 @@ class StdioServer implements ServerHandle {
         this.#partial.push(piece);
         const whole = Buffer.concat(this.#partial);
         this.#partial = [];
+        this.#partialBytes = 0;
         this.#line(whole);
       }
     }
-    if (start < chunk.length) this.#partial.push(chunk.subarray(start));
+    if (start === chunk.length) return;
+    this.#partial.push(chunk.subarray(start));
+    this.#partialBytes += chunk.length - start;
+    if (this.#partialBytes <= MAX_MESSAGE) return;
+    this.#partial = [];
+    this.#condemn(`it wrote a message larger than ${MAX_MESSAGE} bytes`);
   }
 
   #line(line: Buffer): void {
-    const raw = line.at(-1) === 0x0d ? line.subarray(0, -1) : line;
+    const raw = line.at(-1) === RETURN ? line.subarray(0, -1) : line;
     if (raw.length === 0) return;
     let values: unknown;
     try {
@@ -125,12 +162,23 @@ class StdioServer implements ServerHandle {
     } catch {
       values = undefined;
     }
-    // Servers of revision 2025-03-26 may send batches.
+    // Servers of revision 2025-03-26 may send batches. A carriage return would end the line of a server-sent event.
+    const rewrite = Array.isArray(values) || raw.includes(RETURN);
     for (const value of Array.isArray(values) ? values : [values]) {
       const message = asMessage(value);
-      if (typeof message === 'string')
+      const own = rewrite ? written(value) : raw;
+      if (typeof message === 'string' || !own)
         this.#launch.onStderr(`(stdout, not a message) ${raw.toString('utf8', 0, 200)}\n`);
-      else this.#events.onMessage(message, Array.isArray(values) ? Buffer.from(JSON.stringify(value)) : raw);
+      else this.#events.onMessage(message, own);
     }
+  }
+}
+
+/** Undefined: it is nested too deeply to be written, though it could be read. */
+function written(value: unknown): Buffer | undefined {
+  try {
+    return Buffer.from(JSON.stringify(value));
+  } catch {
+    return undefined;
   }
 }

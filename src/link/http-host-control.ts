@@ -1,5 +1,5 @@
 import { type IncomingMessage, request } from 'node:http';
-import type { HostAssignment, HostControl, HostStatus } from '../core/channel.ts';
+import type { HostAssignment, HostControl, HostStatus, Retirement } from '../core/channel.ts';
 import { AppError, ERRORS, type ErrorCode, messageOf } from '../core/errors.ts';
 import type { Endpoint } from '../core/session.ts';
 import { addressOptions } from './endpoint.ts';
@@ -19,6 +19,15 @@ export class HttpHostControl implements HostControl {
 
   async status(endpoint: Endpoint, secret: string, signal: AbortSignal): Promise<HostStatus> {
     return (await call(endpoint, { method: 'GET', path: '/status', secret }, signal)) as HostStatus;
+  }
+
+  async record(endpoint: Endpoint, secret: string, signal: AbortSignal): Promise<string> {
+    const answer = (await call(endpoint, { method: 'GET', path: '/record', secret }, signal)) as { record: string };
+    return answer.record;
+  }
+
+  async retire(endpoint: Endpoint, secret: string, idleMs: number, signal: AbortSignal): Promise<Retirement> {
+    return (await call(endpoint, { method: 'POST', path: '/retire', secret, body: { idleMs } }, signal)) as Retirement;
   }
 }
 

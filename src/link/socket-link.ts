@@ -1,10 +1,7 @@
 import type { Duplex } from 'node:stream';
-import type { GatewayFrame, HostFrame, PostKind } from '../core/channel.ts';
+import { type GatewayFrame, type HostFrame, MAX_MESSAGE, type PostKind } from '../core/channel.ts';
 import { encodeFrame, FrameDecoder } from '../core/frame.ts';
 import { type HostLink, HostRefused, type Leave, LinkLost, type Subscriber } from '../core/host-link.ts';
-
-/** A larger message of a server ends the link. */
-const MAX_PAYLOAD = 256 << 20;
 
 /** What awaits the frames that carry its number. */
 interface Waiter extends Subscriber {
@@ -28,7 +25,7 @@ export class SocketLink implements HostLink {
   /** Resolves when the host has said hello. @throws LinkLost */
   static async over(socket: Duplex, head: Buffer): Promise<SocketLink> {
     return new Promise((resolve, reject) => {
-      const decoder = new FrameDecoder(MAX_PAYLOAD);
+      const decoder = new FrameDecoder(MAX_MESSAGE);
       let link: SocketLink | undefined;
       const onFrame = (frame: HostFrame, payload: Buffer): void => {
         if (link) link.#receive(frame, payload);
@@ -120,6 +117,11 @@ export class SocketLink implements HostLink {
 
   #receive(frame: HostFrame, payload: Buffer): void {
     if (frame.t === 'hello') return;
+    if (frame.t === 'bye') {
+      this.#lost = new LinkLost('The host is being ended because nobody used it');
+      this.#socket.end(); // behind what was sent before
+      return;
+    }
     const waiter = this.#waiters.get(frame.n);
     if (!waiter) return; // it left
     if (frame.t === 'entry') {

@@ -29,13 +29,7 @@ export class SocketLinks implements HostLinks {
       if (this.#links.get(key) === known) this.#links.delete(key);
     }
     signal.throwIfAborted();
-    let connecting = this.#links.get(key);
-    if (!connecting) {
-      connecting = this.#connect(address);
-      this.#links.set(key, connecting);
-      connecting.catch(() => this.#links.delete(key));
-    }
-    return connecting;
+    return this.#links.get(key) ?? this.#begin(key, address);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -44,7 +38,18 @@ export class SocketLinks implements HostLinks {
     for (const link of links) (await link.catch(() => undefined))?.destroy();
   }
 
-  async #connect({ endpoint, secret }: HostAddress): Promise<SocketLink> {
+  /** A link that is lost, or was never made, is forgotten: hosts come and go. */
+  #begin(key: string, address: HostAddress): Promise<SocketLink> {
+    const forget = () => {
+      if (this.#links.get(key) === connecting) this.#links.delete(key);
+    };
+    const connecting = this.#connect(address, forget);
+    this.#links.set(key, connecting);
+    connecting.catch(forget);
+    return connecting;
+  }
+
+  async #connect({ endpoint, secret }: HostAddress, onClose: () => void): Promise<SocketLink> {
     const late = () => new LinkLost(`The host did not answer within ${CONNECT_MS} ms`);
     return within(this.#clock, CONNECT_MS, late, async (signal) => {
       const req = request({
@@ -54,6 +59,8 @@ export class SocketLinks implements HostLinks {
         signal,
       });
       const [socket, head] = await upgraded(req);
+      socket.once('close', onClose);
+      signal.addEventListener('abort', () => socket.destroy(), { once: true }); // the request is done with: it would not
       return SocketLink.over(socket, head);
     });
   }

@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import { Controller } from '../controller/controller.ts';
+import { RecordMemory } from '../controller/record-memory.ts';
+import type { Lease } from '../core/lease.ts';
 import { openProcessTable } from '../os/process-table.ts';
-import { ProcessRuntime } from '../runtime/process/process-runtime.ts';
+import { RecordSeal } from '../sessions/record-seal.ts';
 import type { Parts } from './parts.ts';
+import { openRuntime } from './runtime.ts';
 
 /** How long a host may take until it has its assignment, milliseconds. */
 const START_MS = 15_000;
@@ -12,18 +14,25 @@ const START_MS = 15_000;
 const GRACE_MS = 3000;
 
 /**
- * The controller, with processes of this machine as instances.
- * @param hostCommand program and first arguments of a host
+ * The controller, with the runtime that the configuration names.
+ * @param hostCommand program and first arguments of a host on this machine
+ * @param memory what the last controller of this process saw
  */
-export function controlPlane(parts: Parts, hostCommand: readonly string[]): Controller {
-  const { config, clock, log } = parts;
+export async function controlPlane(
+  parts: Parts,
+  lease: Lease,
+  hostCommand: readonly string[],
+  memory = new RecordMemory(),
+): Promise<Controller> {
+  const { config } = parts;
+  const { idleMs, inAll, perOwner, queue } = config.instances;
   const table = openProcessTable();
-  // Hosts have no state directory; Node itself obeys this variable.
-  const env = { ...process.env, NODE_COMPILE_CACHE: join(config.state, 'compile-cache') };
-  const runtime = new ProcessRuntime({ root: config.runtimeRoot, hostCommand, table, clock, log, env });
+  const runtime = await openRuntime(parts, hostCommand);
   return new Controller({
     ...parts,
+    lease,
     runtime,
+    records: new RecordSeal(parts.deployment.key),
     env: process.env,
     hostLimits: config.hostLimits,
     readTemplate: (path) => readFile(path, 'utf8'),
@@ -33,5 +42,8 @@ export function controlPlane(parts: Parts, hostCommand: readonly string[]): Cont
     intervalMs: config.reconcileMs,
     startMs: START_MS,
     graceMs: GRACE_MS,
+    idleMs,
+    memory,
+    admission: { instances: inAll, perOwner, queue },
   });
 }

@@ -1,11 +1,12 @@
 import type { RequestListener } from 'node:http';
-import type { Controller } from '../controller/controller.ts';
+import type { ControllerCalls } from '../core/controller-calls.ts';
 import { type ApiOptions, createApi } from '../gateway/api/api.ts';
 import { SessionViews } from '../gateway/api/session-views.ts';
 import { McpEndpoint } from '../gateway/mcp/mcp-endpoint.ts';
 import { Reach } from '../gateway/mcp/reach.ts';
 import { SessionCache } from '../gateway/mcp/session-cache.ts';
 import { SocketLinks } from '../link/socket-links.ts';
+import { CompleteStore } from '../sessions/complete-store.ts';
 import { Sessions } from '../sessions/sessions.ts';
 import { Tokens } from '../sessions/tokens.ts';
 import { Workspaces } from '../sessions/workspaces.ts';
@@ -21,7 +22,7 @@ const PROBE = 'probe-aaaaaaaaaaaaaaaa';
 /** What answers requests. */
 export interface DataPlane {
   readonly listener: RequestListener;
-  /** From now on `/readyz` says that no new work should come here. */
+  /** From now on `/readyz` says that no new work should come here, and connections end with their next answer. */
   refuse(): void;
   /** Ends open streams: their clients come back to whoever serves then. */
   endStreams(): void;
@@ -31,19 +32,23 @@ export interface DataPlane {
  * The gateway: MCP, and the session API.
  * @param held gets what has to be disposed of
  */
-export function dataPlane(parts: Parts, controller: Controller, held: AsyncDisposableStack): DataPlane {
+export function dataPlane(given: Parts, controller: ControllerCalls, held: AsyncDisposableStack): DataPlane {
+  const parts = { ...given, store: new CompleteStore({ ...given, waitMs: given.config.streams.holdMs }) };
   const tokens = new Tokens(parts.deployment.key, parts.clock);
   const sessions = sessionsOf(parts);
   const mcp = mcpOf(parts, sessions, tokens, held);
   let ending = false;
   const notReady = async () => {
-    await parts.store.peek(PROBE);
+    await given.store.peek(PROBE);
     return ending ? 'the manager is ending' : undefined;
   };
   const api = apiOf(parts, controller, { sessions, tokens, notReady });
   return {
     // MCP first, and without express: it is the path of every call.
-    listener: (req, res) => void (mcp.handle(req, res) || api(req, res)),
+    listener: (req, res) => {
+      if (ending) res.setHeader('Connection', 'close'); // the next request goes elsewhere
+      void (mcp.handle(req, res) || api(req, res));
+    },
     refuse: () => {
       ending = true;
     },
@@ -52,12 +57,13 @@ export function dataPlane(parts: Parts, controller: Controller, held: AsyncDispo
 }
 
 function sessionsOf(parts: Parts): Sessions {
-  const { idleTtlMs, maxAgeMs, perOwner: sessionsPerOwner, workspaceRoots } = parts.config.sessions;
+  const { idleTtlMs, maxAgeMs, perOwner: sessionsPerOwner, workspaceRoots, start } = parts.config.sessions;
+  const startQueue = parts.config.instances.queue;
   return new Sessions({
     ...parts,
     key: parts.deployment.key,
     workspaces: new Workspaces(workspaceRoots),
-    limits: { sessionsPerOwner, idleTtlMs, maxAgeMs, holdMs: parts.config.streams.holdMs },
+    limits: { sessionsPerOwner, idleTtlMs, maxAgeMs, holdMs: parts.config.streams.holdMs, startQueue, start },
   });
 }
 
@@ -79,14 +85,13 @@ function mcpOf(parts: Parts, sessions: Sessions, tokens: Tokens, held: AsyncDisp
 
 function apiOf(
   parts: Parts,
-  controller: Controller,
+  controller: ControllerCalls,
   use: Pick<ApiOptions, 'sessions' | 'tokens' | 'notReady'>,
 ): RequestListener {
-  const usage = controller.usage.bind(controller);
   return createApi({
     ...parts,
     ...use,
-    views: new SessionViews({ ...parts, usage, statusMs: STATUS_MS }),
+    views: new SessionViews({ ...parts, statusMs: STATUS_MS }),
     owner: { name: OWNER, credential: parts.deployment.credential },
     cleanup: (owner) => controller.cleanup(owner),
     endpoints: { mcp: '/mcp', server: '/mcp/{server}', api: '/api' },

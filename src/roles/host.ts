@@ -1,13 +1,16 @@
-import { rmSync } from 'node:fs';
+import { chmodSync, rmSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import { parseLabels } from '../core/pid-file.ts';
+import type { ResourceUsage } from '../core/runtime.ts';
 import { Host } from '../host/host.ts';
+import { cgroupUsage } from '../os/cgroup.ts';
 import { claimPidFile } from '../os/pid-file.ts';
 import { openProcessTable } from '../os/process-table.ts';
-import { createLogger } from '../telemetry/logger.ts';
+import { DeferredLogger } from '../telemetry/deferred-logger.ts';
 import { RotatingFile } from '../telemetry/rotating-file.ts';
 
 /** Long enough for the server's code to be compiled, so that the next host finds all of it in the cache. */
@@ -16,11 +19,12 @@ const CACHE_AFTER_MS = 3000;
 /**
  * The role `host`: the program inside an instance.
  *
- *     host --socket PATH --config-dir DIR --labels JSON [--pid-file PATH] [--log PATH]
+ *     host --socket PATH --config-dir DIR --labels JSON [--pid-file PATH] [--log PATH] [--socket-mode OCTAL]
  *
  * Claims the pid file before anything else: from then on whoever looks for this instance finds it.
+ * @param main path of the program's main file: the servers that come with it lie beside it
  */
-export async function host(argv: string[]): Promise<void> {
+export async function host(argv: string[], main: string): Promise<void> {
   const { values } = parseArgs({
     args: argv,
     options: {
@@ -29,6 +33,7 @@ export async function host(argv: string[]): Promise<void> {
       labels: { type: 'string' },
       'pid-file': { type: 'string' },
       log: { type: 'string' },
+      'socket-mode': { type: 'string' },
     },
   });
   const { socket, 'config-dir': configDir, labels: json, 'pid-file': pidFile, log: logFile } = values;
@@ -36,28 +41,60 @@ export async function host(argv: string[]): Promise<void> {
   const labels = parseLabels(json);
   if (!labels) throw new Error('--labels is not what a runtime writes');
   if (pidFile) claimPidFile(pidFile, labels, openProcessTable());
-  const destination = logFile ? { destination: new RotatingFile(logFile) } : {};
-  const log = createLogger({ level: 'info', ...destination }).child({ session: labels.session, server: labels.server });
+  const log = new DeferredLogger(async () => {
+    const { createLogger } = await import('../telemetry/logger.ts');
+    const destination = logFile ? { destination: new RotatingFile(logFile) } : {};
+    return createLogger({ level: 'info', ...destination }).child({ session: labels.session, server: labels.server });
+  });
 
   let over = false;
   const end = (reason: string): void => {
     if (over) return;
     over = true;
     log.info({}, `host ends: ${reason}`);
-    void running.close().finally(() => {
-      for (const path of [socket, pidFile]) if (path) rmSync(path, { force: true });
+    void Promise.allSettled([running.close(), log.flush()]).finally(() => {
+      for (const path of [socket, pidFile]) if (path) removeIfAllowed(path);
       process.exit(0);
     });
   };
-  const running = new Host({ configDir, log, clock: systemClock, onOver: end });
+  const running = new Host({
+    configDir,
+    dist: dirname(main),
+    log,
+    clock: systemClock,
+    onOver: end,
+    egressSocket: process.env.MCP_EGRESS_SOCKET,
+    usage: usageOf(pidFile !== undefined),
+  });
   process.on('SIGTERM', () => end('it was asked to'));
   process.on('SIGHUP', () => {}); // a terminal's end is not the session's
   process.on('SIGINT', () => {}); // nor is Ctrl-C in it
   process.on('uncaughtException', (error) => {
     log.error({ err: error }, `host fails: ${messageOf(error)}`);
-    process.exit(1);
+    void log.flush().finally(() => process.exit(1));
   });
   rmSync(socket, { force: true }); // of a host that was killed; the pid file is ours, so nobody listens on it
   await running.listen(socket);
+  const { 'socket-mode': mode } = values;
+  if (mode) chmodSync(socket, Number.parseInt(mode, 8));
   setTimeout(() => flushCompileCache(), CACHE_AFTER_MS).unref();
+}
+
+/**
+ * How the instance says what it uses. A container has a control group of its own; a process shares that of whoever
+ * started it, and is known by its pid file.
+ */
+function usageOf(isProcess: boolean): () => ResourceUsage | undefined {
+  const table = openProcessTable();
+  const ofTree = () => table.usage([process.pid, ...table.descendants(process.pid)]);
+  return isProcess ? ofTree : () => cgroupUsage() ?? ofTree();
+}
+
+/** In a container the socket's directory is closed by then; whoever clears the container away removes it. */
+function removeIfAllowed(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // not allowed
+  }
 }

@@ -14,6 +14,7 @@ import { FileLease } from '../store/embedded/file-lease.ts';
  */
 export async function takeLeases({ state, runtimeRoot }: Pick<Config, 'state' | 'runtimeRoot'>): Promise<Lease> {
   await using held = new AsyncDisposableStack();
+  ownDirectory(state);
   const lease = held.use(
     await take(state, () => {
       const manager = readManagerFile(state);
@@ -21,16 +22,19 @@ export async function takeLeases({ state, runtimeRoot }: Pick<Config, 'state' | 
       return `A session manager is running with the state directory ${state} already (${who}): use it, stop it first, or give this one another directory with MCP_SESSION_MANAGER_STATE, and another with MCP_SESSION_MANAGER_RUNTIME_ROOT`;
     }),
   );
-  ownDirectory(runtimeRoot);
-  held.use(
-    await take(
-      runtimeRoot,
-      () =>
-        `A session manager with another state directory runs its servers in ${runtimeRoot}: give this one another directory with MCP_SESSION_MANAGER_RUNTIME_ROOT`,
-    ),
-  );
+  held.use(await takeRuntimeRoot(runtimeRoot));
   const all = held.move();
   return { epoch: lease.epoch, lost: lease.lost, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+/** Takes the lease of the directory for running servers alone. @throws AppError `lease.held` */
+export async function takeRuntimeRoot(runtimeRoot: string): Promise<Lease> {
+  ownDirectory(runtimeRoot);
+  return take(
+    runtimeRoot,
+    () =>
+      `A session manager with another state directory runs its servers in ${runtimeRoot}: give this one another directory with MCP_SESSION_MANAGER_RUNTIME_ROOT`,
+  );
 }
 
 async function take(directory: string, held: () => string): Promise<Lease> {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../core/clock.ts';
 import { AppError, messageOf } from '../core/errors.ts';
@@ -10,6 +10,18 @@ const ANY: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': ':
 
 /** How often an ending server looks for connections with nothing left to do, milliseconds. */
 const LOOK_MS = 10;
+
+/**
+ * How long a connection stays open for its next request, milliseconds: longer than balancers keep theirs, so that they
+ * close it, and not this side in the moment in which they send a request.
+ */
+const KEEP_ALIVE_MS = 65_000;
+
+/** A server that does not listen yet. */
+export function httpServer(listener: RequestListener): Server {
+  // The time for headers begins when a connection falls idle, in some versions of Node.
+  return createServer({ keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: KEEP_ALIVE_MS + 1000 }, listener);
+}
 
 /**
  * Listens on an address.

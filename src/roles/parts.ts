@@ -6,17 +6,16 @@ import type { Config } from '../config.ts';
 import type { Catalogue } from '../core/catalogue.ts';
 import type { HostControl } from '../core/channel.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
-import type { Lease } from '../core/lease.ts';
 import { LocalSignals } from '../core/local-signals.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Signals } from '../core/signals.ts';
 import type { ConnectionStore, SessionStore } from '../core/store.ts';
 import { HttpHostControl } from '../link/http-host-control.ts';
+import { EgressGrants } from '../sessions/egress-grants.ts';
 import { InstanceKeys } from '../sessions/instance-keys.ts';
 import { Sealer } from '../sessions/sealer.ts';
 import { EmbeddedStore } from '../store/embedded/store.ts';
 import { RedisStore } from '../store/redis/store.ts';
-import { takeLeases } from './leases.ts';
 
 type Store = SessionStore & ConnectionStore & AsyncDisposable;
 
@@ -25,10 +24,10 @@ export interface Parts {
   readonly config: Config;
   readonly deployment: Keys;
   readonly catalogue: Catalogue;
-  readonly store: Store;
-  readonly lease: Lease;
+  readonly store: SessionStore & ConnectionStore;
   readonly sealer: Sealer;
   readonly keys: InstanceKeys;
+  readonly grants: EgressGrants;
   readonly signals: Signals;
   readonly hosts: HostControl;
   readonly clock: Clock;
@@ -40,15 +39,14 @@ export interface Parts {
 }
 
 /**
- * Reads what is in files, takes the leases and opens the store.
+ * Reads what is in files and opens the store.
  * @param root the program's own directory: with package.json, config/ and dist/
  * @param held gets what has to be disposed of
- * @throws AppError `config.invalid`, `lease.held`, `store.unavailable`
+ * @throws AppError `config.invalid`, `store.unavailable`
  */
 export async function assemble(config: Config, root: string, log: Logger, held: AsyncDisposableStack): Promise<Parts> {
-  const deployment = loadKeys(config.state);
-  const catalogue = loadCatalogue(catalogueFiles(config, root), { dist: join(root, 'dist'), node: process.execPath });
-  const lease = held.use(await takeLeases(config));
+  const deployment = loadKeys(config.state, config.secrets);
+  const catalogue = loadCatalogue(catalogueFiles(config, root));
   const store = held.use(openStore(config));
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   return {
@@ -56,9 +54,9 @@ export async function assemble(config: Config, root: string, log: Logger, held: 
     deployment,
     catalogue,
     store,
-    lease,
     sealer: new Sealer(deployment.key),
     keys: new InstanceKeys(deployment.key),
+    grants: new EgressGrants(deployment.key, systemClock),
     signals: new LocalSignals(),
     hosts: new HttpHostControl(),
     clock: systemClock,

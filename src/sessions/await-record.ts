@@ -29,7 +29,7 @@ export const sessionOver = () =>
  * Returns undefined when `deadline` (milliseconds since the epoch) has passed first. Throws `session.over` when the session
  * is not there, the reason of `signal` when it aborts, and `StoreUnavailable`.
  */
-export async function awaitRecord<T extends object>(
+export async function awaitRecord<T extends object | string>(
   context: AwaitContext,
   id: SessionId,
   deadline: number,

@@ -1,6 +1,13 @@
 import type { Catalogue } from '../core/catalogue.ts';
 import type { ServerName } from '../core/ids.ts';
-import { changed, nextGeneration, type ServerRecord, type SessionRecord, serverOf } from '../core/session.ts';
+import {
+  changed,
+  isCurrent,
+  nextGeneration,
+  type ServerRecord,
+  type SessionRecord,
+  serverOf,
+} from '../core/session.ts';
 import type { Variables } from './sealer.ts';
 
 /** What a terminal that has a session already asks for now. */
@@ -48,6 +55,8 @@ export function reopened(record: SessionRecord, wish: Wish, catalogue: Catalogue
 function restarted(server: ServerRecord, listed: boolean | undefined, affected: boolean): ServerRecord {
   const desired = listed === undefined ? server.desired : listed ? 'running' : 'stopped';
   if (desired === 'stopped') return server.desired === 'stopped' ? server : { ...server, desired };
-  const again = server.desired === 'stopped' || server.state.phase === 'failed' || affected;
+  // One that is idle is started with what is right then.
+  const idle = server.state.phase === 'idle' && isCurrent(server);
+  const again = server.desired === 'stopped' || server.state.phase === 'failed' || (affected && !idle);
   return again ? { ...server, desired, generation: nextGeneration(server) } : server;
 }

@@ -21,6 +21,7 @@ import {
   sessionOver,
 } from './await-record.ts';
 import { parseCreateSession, unknownServer } from './create-session.ts';
+import { checkPlace, idleServer, isIdle, woken } from './idle.ts';
 import { NEW_SERVER, reopened } from './reopen.ts';
 import type { Sealer, Variables } from './sealer.ts';
 import { type UpdateContext, updateRecord } from './update.ts';
@@ -33,6 +34,10 @@ export interface SessionLimits {
   readonly maxAgeMs: number;
   /** How long a request is held for a server that is being started, milliseconds. */
   readonly holdMs: number;
+  /** Starts that may wait for a place: while so many do, no session is made. */
+  readonly startQueue: number;
+  /** When the servers of a new session are started, if its terminal does not say. */
+  readonly start: 'init' | 'first-use';
 }
 
 export interface SessionsOptions extends Omit<AwaitContext, 'store'>, Omit<UpdateContext, 'store'> {
@@ -133,7 +138,8 @@ export class Sessions {
       }
       if (action === 'stop')
         return server.desired === 'stopped' ? record : withServer(record, name, { desired: 'stopped' });
-      const running = server.desired === 'running' && server.state.phase !== 'failed';
+      const { phase } = server.state;
+      const running = server.desired === 'running' && phase !== 'failed' && phase !== 'idle';
       if (action === 'start' && running) return record;
       return withServer(record, name, { desired: 'running', generation: nextGeneration(server) });
     });
@@ -153,23 +159,32 @@ export class Sessions {
   }
 
   /**
-   * Resolves when the server can be asked. Waits for one that is being started, up to `holdMs`.
+   * Resolves when the server can be asked. Starts one that is idle, and waits for one that is being started, up to `holdMs`.
    * Throws `session.over`, `server.unknown`, `server.stopped`, `server.failed` (what is wrong is in its message and data; it
-   * is not tried again in time), `server.busy` (not ready in time), and the reason of `signal` when it aborts.
+   * is not tried again in time), `session.quota` (too many wait for a place), `server.busy` (not ready in time), and the reason
+   * of `signal` when it aborts.
    */
   async awaitReady(id: SessionId, name: ServerName, signal: AbortSignal): Promise<ReadyServer> {
     const { clock, limits } = this.#options;
     const deadline = clock.now() + limits.holdMs;
     let reason = 'it is still being started';
-    const look = (record: SessionRecord): ReadyServer | undefined => {
+    const look = (record: SessionRecord): ReadyServer | 'idle' | undefined => {
+      if (isIdle(record, name)) {
+        checkPlace(record, name, clock.now());
+        return 'idle';
+      }
       const state = readyState(record, name, clock.now(), deadline);
       if (state) return { record, state };
       const now = serverOf(record, name)?.state;
-      if (now?.phase === 'failed') reason = now.reason;
+      if (now && 'reason' in now && now.reason !== undefined) reason = now.reason;
       return undefined;
     };
-    const ready = await awaitRecord(this.#options, id, deadline, look, signal);
-    if (ready) return ready;
+    for (;;) {
+      const found = await awaitRecord(this.#options, id, deadline, look, signal);
+      if (found === undefined) break;
+      if (found !== 'idle') return found;
+      await this.#update(id, (record) => (isIdle(record, name) ? woken(record, name) : record));
+    }
     throw new AppError('server.busy', `Server "${name}" is not ready yet: ${reason}. Try again`, { retryAfter: 1 });
   }
 
@@ -192,8 +207,19 @@ export class Sessions {
 
   /** A guard against a program that runs away, not an exact limit: two at once may both come in as the last one. */
   async #checkQuota(owner: string): Promise<void> {
-    const { sessionsPerOwner } = this.#options.limits;
-    if ((await this.list(owner)).length < sessionsPerOwner) return;
+    const { sessionsPerOwner, startQueue } = this.#options.limits;
+    let [own, waiting] = [0, 0];
+    for await (const record of this.#options.store.list()) {
+      if (record.owner === owner) own += 1;
+      for (const { state } of Object.values(record.servers))
+        if (state.phase === 'pending' && state.since !== undefined) waiting += 1;
+    }
+    if (waiting >= startQueue) {
+      throw new AppError('session.quota', `${waiting} servers wait for a place to run already: try again later`, {
+        retryAfter: 10,
+      });
+    }
+    if (own < sessionsPerOwner) return;
     throw new AppError(
       'session.quota',
       `There are ${sessionsPerOwner} sessions already, which is the limit: end one, or run \`mcp-session-manager cleanup\` to end those whose terminal is gone`,
@@ -205,6 +231,7 @@ export class Sessions {
     const { clock, limits, catalogue, sealer } = this.#options;
     const now = clock.now();
     const names = request.servers ?? [...catalogue.keys()];
+    const server = (request.lazy ?? limits.start === 'first-use') ? idleServer(now) : NEW_SERVER;
     return {
       id,
       version: 1,
@@ -213,7 +240,7 @@ export class Sessions {
       terminal: request.terminal,
       workspace: request.workspace,
       keep: request.keep ?? false,
-      servers: Object.fromEntries(names.map((name) => [name, NEW_SERVER])),
+      servers: Object.fromEntries(names.map((name) => [name, server])),
       sealed: sealer.seal(id, request.variables ?? {}),
       createdAt: now,
       idleTtlMs: limits.idleTtlMs,

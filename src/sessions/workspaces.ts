@@ -25,7 +25,7 @@ export class Workspaces {
     }
     throw new AppError(
       'workspace.refused',
-      `The workspace "${path}" lies outside the directories that sessions may use: choose another with --workspace, or let the manager's administrator add it to the workspace roots`,
+      `The workspace "${path}" lies outside the directories that sessions may use (${this.#roots.join(', ')}): choose another with --workspace, or start the manager with MCP_SESSION_MANAGER_WORKSPACE_ROOTS, a list that has it`,
     );
   }
 }

@@ -63,6 +63,7 @@ describe('POST', () => {
       [{ jsonrpc: '2.0', id: 'x' }, -32600, 'x'],
       [{ jsonrpc: '2.0', id: 6, method: 7 }, -32600, 6],
       [{ jsonrpc: '2.0', id: null, method: 'ping' }, -32600, null],
+      ['{"jsonrpc":"2.0","id":1e400,"method":"ping"}', -32600, null],
       [{ jsonrpc: '2.0', id: 8, method: 'ping', params: [1] }, -32600, 8],
       [{ jsonrpc: '2.0', id: 9, result: {}, error: {} }, -32600, 9],
     ];
@@ -97,7 +98,7 @@ describe('POST', () => {
     const { headers, events } = await mcp.post(body);
     expect(headers.get('content-type')).toBe('text/event-stream');
     expect(headers.get('x-accel-buffering')).toBe('no');
-    expect(events[0]).toEqual({ id: expect.any(String), data: '', retry: '2000' });
+    expect(events[0]).toEqual({ id: expect.any(String), data: '', retry: '5000' });
     const messages = messagesOf(events);
     expect(messages.slice(0, 3).map((message) => message.method)).toEqual(Array(3).fill('notifications/progress'));
     expect(messages.at(-1)).toMatchObject({ id: 1, result: {} });
@@ -115,7 +116,7 @@ describe('POST', () => {
   it('[post.priming] leaves the empty event out for clients that would take it for a message', async () => {
     await mcp.initialize('2025-06-18');
     const { events } = await mcp.post(callTool(1, 'sleep', { seconds: 0.4 }));
-    expect(events[0]).toEqual({ retry: '2000' });
+    expect(events[0]).toEqual({ retry: '5000' });
     expect(messagesOf(events)).toMatchObject([{ id: 1 }]);
   });
 
@@ -134,6 +135,7 @@ describe('POST', () => {
     expect(answers.map(({ id }) => id).sort()).toEqual([1, 2, 3]);
     expect((await mcp.post([notification])).status).toBe(202);
     expect((await mcp.post([rpc(1, 'ping'), 7])).status).toBe(400);
+    expect((await mcp.post([rpc(1, 'initialize', { capabilities: { roots: {} } })])).status).toBe(400);
     const asked = await mcp.post([
       rpc(4, 'tools/call', { name: 'notify', arguments: { n: 2 }, _meta: { progressToken: 1 } }),
       callTool(5, 'echo', { text: 'b' }),

@@ -1,9 +1,10 @@
 /**
  * A host for tests of runtimes: claims its pid file and listens, as a real one does, and behaves well or badly.
- * `fake-host.ts BEHAVIOUR --socket ... --pid-file ... --log ... --config-dir ... --labels ...`
+ * `fake-host.ts BEHAVIOUR --socket ... --config-dir ... --labels ... [--pid-file ...] [--log ...] [--socket-mode ...]`
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { chmodSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -24,18 +25,21 @@ export type HostBehaviour =
   /** Has a child that ignores SIGTERM. */
   | 'stubborn-child'
   /** Has a grandchild that has left its tree, its session and its process group. */
-  | 'runaway';
+  | 'runaway'
+  /** Takes all the memory that it gets, once somebody has connected. */
+  | 'hungry';
 
 const text = { type: 'string', default: '' } as const;
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { socket: text, 'pid-file': text, log: text, 'config-dir': text, labels: text },
+  options: { socket: text, 'pid-file': text, log: text, 'config-dir': text, labels: text, 'socket-mode': text },
 });
 const behaviour = positionals[0] as HostBehaviour;
+const eaten: Buffer[] = [];
 
 const labels = parseLabels(values.labels);
 if (!labels) throw new Error(`no labels: ${values.labels}`);
-claimPidFile(values['pid-file'], labels, openProcessTable());
+if (values['pid-file']) claimPidFile(values['pid-file'], labels, openProcessTable());
 process.stdout.write(`incarnation ${labels.incarnation}\nenvironment ${Object.keys(process.env).sort().join(' ')}\n`);
 process.stderr.write(`behaviour ${behaviour}\n`);
 
@@ -48,7 +52,13 @@ if (behaviour === 'failing') {
   process.exit(3);
 }
 if (behaviour === 'deaf') setInterval(() => {}, 1000);
-else createServer((socket) => socket.resume()).listen(values.socket);
+else
+  createServer((socket) => {
+    socket.resume();
+    if (behaviour === 'hungry') setInterval(() => eaten.push(Buffer.alloc(16 << 20, 1)), 1);
+  }).listen(values.socket, () => {
+    if (values['socket-mode']) chmodSync(values.socket, Number.parseInt(values['socket-mode'], 8));
+  });
 
 function shell(script: string, detached: boolean): ChildProcess {
   return spawn('sh', ['-c', script], { detached, stdio: ['ignore', 'pipe', 'inherit'] });

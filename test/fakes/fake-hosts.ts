@@ -1,8 +1,10 @@
-import type { HostAssignment, HostControl, HostStatus } from '../../src/core/channel.ts';
+import type { HostAssignment, HostControl, HostStatus, Retirement } from '../../src/core/channel.ts';
+import { AppError } from '../../src/core/errors.ts';
 import type { Endpoint } from '../../src/core/session.ts';
 
 /** Hosts that take any assignment, unless told otherwise. */
 export class FakeHosts implements HostControl {
+  readonly #now: () => number;
   readonly configured: { readonly endpoint: Endpoint; readonly secret: string; readonly assignment: HostAssignment }[] =
     [];
   /** By server: what `configure` rejects with. */
@@ -12,6 +14,10 @@ export class FakeHosts implements HostControl {
   /** Answer of `status`; `silent`: none ever. */
   condition: Partial<HostStatus> | 'silent' = {};
 
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+  }
+
   async configure(endpoint: Endpoint, secret: string, assignment: HostAssignment): Promise<void> {
     await this.gate;
     const refusal = this.refusals.get(assignment.server);
@@ -19,8 +25,50 @@ export class FakeHosts implements HostControl {
     this.configured.push({ endpoint, secret, assignment });
   }
 
-  async status(): Promise<HostStatus> {
-    if (this.condition === 'silent') return new Promise(() => {});
-    return { boot: 'b', configured: true, children: 0, channels: 0, restarts: 0, circuit: 'closed', ...this.condition };
+  /** By path of the endpoint: hosts that do not answer. */
+  readonly silent = new Set<string>();
+  /** By path of the endpoint: last use; absent: as long ago as anybody asks for. Infinity: in use. */
+  readonly usedAt = new Map<string, number>();
+  /** Endpoints whose hosts have agreed to be ended. */
+  readonly retired = new Set<string>();
+  /** Called by a host that has agreed, before its answer is on its way. */
+  onRetired: (path: string) => Promise<void> = async () => {};
+
+  async record(endpoint: Endpoint, secret: string): Promise<string> {
+    const path = pathOf(endpoint);
+    if (this.silent.has(path)) return new Promise(() => {});
+    const known = this.configured.findLast((host) => pathOf(host.endpoint) === path);
+    if (known?.secret !== secret) throw new AppError('auth.invalid', 'The bearer secret is wrong');
+    return known.assignment.record;
   }
+
+  async retire(endpoint: Endpoint, _: string, idleMs: number, signal: AbortSignal): Promise<Retirement> {
+    signal.throwIfAborted();
+    const path = pathOf(endpoint);
+    if (this.silent.has(path)) return new Promise(() => {});
+    const usedAt = this.usedAt.get(path) ?? 0;
+    if (usedAt > this.#now() - idleMs) return { retired: false, usedAt: Math.min(usedAt, this.#now()) };
+    this.retired.add(path);
+    await this.onRetired(path);
+    return { retired: true, usedAt };
+  }
+
+  async status(endpoint: Endpoint): Promise<HostStatus> {
+    const lastActivityAt = this.usedAt.get(pathOf(endpoint)) ?? 0;
+    if (this.condition === 'silent') return new Promise(() => {});
+    return {
+      boot: 'b',
+      configured: true,
+      children: 0,
+      channels: 0,
+      restarts: 0,
+      circuit: 'closed',
+      lastActivityAt,
+      ...this.condition,
+    };
+  }
+}
+
+function pathOf(endpoint: Endpoint): string {
+  return endpoint.kind === 'unix' ? endpoint.path : `${endpoint.host}:${endpoint.port}`;
 }

@@ -21,6 +21,7 @@ export class MemoryStore implements SessionStore, ConnectionStore {
   readonly #rows = new Map<SessionId, Row>();
 
   #generation: string | undefined;
+  #prepared: string | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -30,6 +31,7 @@ export class MemoryStore implements SessionStore, ConnectionStore {
   empty(): void {
     this.#rows.clear();
     this.#generation = undefined;
+    this.#prepared = undefined;
   }
 
   async generation(): Promise<string | undefined> {
@@ -37,9 +39,15 @@ export class MemoryStore implements SessionStore, ConnectionStore {
     return this.#generation;
   }
 
+  async prepare(generation: string): Promise<boolean> {
+    this.#reach();
+    if (this.#generation === undefined) this.#prepared = generation;
+    return this.#generation === undefined;
+  }
+
   async begin(generation: string): Promise<boolean> {
     this.#reach();
-    if (this.#generation !== undefined) return false;
+    if (this.#generation !== undefined || this.#prepared !== generation) return false;
     this.#generation = generation;
     return true;
   }

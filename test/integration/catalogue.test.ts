@@ -5,7 +5,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadCatalogue } from '../../src/config/catalogue.ts';
 
 const SHIPPED = new URL('../../config/catalogue.json', import.meta.url).pathname;
-const place = { dist: '/program/dist', node: '/usr/bin/node24' };
 
 let directory: string;
 beforeEach(() => {
@@ -18,21 +17,21 @@ function written(servers: unknown): string {
   writeFileSync(file, JSON.stringify({ mcpServers: servers }));
   return file;
 }
-const load = (servers: unknown) => loadCatalogue([written(servers)], place);
+const load = (servers: unknown) => loadCatalogue([written(servers)]);
 
 describe('the shipped catalogue', () => {
   it('has the filesystem server on our Node and the Proxmox server in its host', () => {
-    const catalogue = loadCatalogue([SHIPPED], place);
+    const catalogue = loadCatalogue([SHIPPED]);
     expect([...catalogue.keys()]).toEqual(['filesystem', 'proxmox']);
     expect(catalogue.get('filesystem')).toMatchObject({
       transport: 'stdio',
-      command: '/usr/bin/node24',
-      args: ['/program/dist/servers/filesystem.js', '${workspace}'],
+      command: '${node}',
+      args: ['${dist}/servers/filesystem.js', '${workspace}'],
       variables: [],
     });
     expect(catalogue.get('proxmox')).toMatchObject({
       transport: 'module',
-      command: '/program/dist/servers/proxmox.js',
+      command: '${dist}/servers/proxmox.js',
       variables: ['PROXMOX_HOST', 'PROXMOX_USER', 'PROXMOX_TOKEN', 'PROXMOX_PASSWORD'],
       files: { 'proxmox-config.json': new URL('../../config/proxmox-config.json', import.meta.url).pathname },
     });
@@ -42,7 +41,7 @@ describe('the shipped catalogue', () => {
 describe("the user's catalogue", () => {
   it('adds, replaces and takes out', () => {
     const file = written({ third: { command: 'third' }, filesystem: { command: 'mine' }, proxmox: null });
-    const catalogue = loadCatalogue([SHIPPED, file], place);
+    const catalogue = loadCatalogue([SHIPPED, file]);
     expect([...catalogue.keys()]).toEqual(['filesystem', 'third']);
     expect(catalogue.get('filesystem')?.command).toBe('mine');
   });
@@ -66,6 +65,7 @@ describe("the user's catalogue", () => {
       image: 'example:1',
       limits: { memoryMb: 256, cpus: 0.5, pids: 64 },
       network: 'egress',
+      egress: ['${env:HOST}:8006', 'api.example.org:${env:PORT}', '[fd00::1]:443'],
       mounts: [{ source: 'data', target: '/data' }],
     };
     expect(load({ third: { ...entry, module: 'server.js' } }).get('third')).toMatchObject({
@@ -141,6 +141,23 @@ describe("the user's catalogue", () => {
       { third: { command: 'x', network: 'host' } },
       'mcpServers.third.network must be "none", "egress" or "bridge"',
     ],
+    ...[':443', 'a', 'a:0', 'https://a:443', 'a:${env:A}${env:B}', '${HOME}:1', '${env:A}'].map(
+      (egress): [string, object, string] => [
+        `a host that is ${egress}`,
+        { third: { command: 'x', network: 'egress', egress: [egress] } },
+        'mcpServers.third.egress.0 must be HOST:PORT',
+      ],
+    ),
+    [
+      'too many hosts',
+      { third: { command: 'x', network: 'egress', egress: new Array(17).fill('a:1') } },
+      'mcpServers.third.egress must have at most 16 entries',
+    ],
+    [
+      'hosts without a way to them',
+      { third: { command: 'x', egress: ['a:1'] } },
+      'mcpServers.third.egress goes with "network": "egress" only',
+    ],
     [
       'a mount',
       { third: { command: 'x', mounts: [{ source: 'a', target: 'b' }] } },
@@ -158,8 +175,8 @@ describe("the user's catalogue", () => {
   });
 
   it('says that a file is not there or is no JSON', () => {
-    expect(() => loadCatalogue([join(directory, 'absent.json')], place)).toThrow(/absent\.json: ENOENT/);
+    expect(() => loadCatalogue([join(directory, 'absent.json')])).toThrow(/absent\.json: ENOENT/);
     writeFileSync(join(directory, 'broken.json'), '{');
-    expect(() => loadCatalogue([join(directory, 'broken.json')], place)).toThrow(/cannot be read: .*broken\.json/);
+    expect(() => loadCatalogue([join(directory, 'broken.json')])).toThrow(/cannot be read: .*broken\.json/);
   });
 });

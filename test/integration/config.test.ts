@@ -55,6 +55,38 @@ describe('configuration file', () => {
   });
 });
 
+describe('files of secrets', () => {
+  const redis = { MCP_SESSION_MANAGER_STORE: 'redis://redis:6379/2' };
+
+  it('are found from the working directory', () => {
+    const env = { MCP_SESSION_MANAGER_KEY_FILE: 'key', MCP_SESSION_MANAGER_CREDENTIAL_FILE: '/run/credential' };
+    expect(load(env).secrets).toEqual({ key: join(directory, 'key'), credential: '/run/credential' });
+    expect(load({}).secrets).toEqual({});
+  });
+
+  it("give the store's URL its password, whatever is in it", async () => {
+    const password = 'p@ss/w%41rd:#?';
+    const file = await written(`${password}\n`);
+    const store = new URL(load({ ...redis, MCP_SESSION_MANAGER_STORE_PASSWORD_FILE: file }).store);
+    expect(decodeURIComponent(store.password)).toBe(password);
+    expect(store).toMatchObject({ protocol: 'redis:', host: 'redis:6379', username: '', pathname: '/2' });
+  });
+
+  it.each([
+    ['is not there', redis, '/nowhere', /STORE_PASSWORD_FILE cannot be read: ENOENT/],
+    ['is for no Redis', {}, 'config.json', /STORE_PASSWORD_FILE needs the URL of a Redis server/],
+    [
+      'is the second password',
+      { MCP_SESSION_MANAGER_STORE: 'redis://:one@redis' },
+      'config.json',
+      /STORE_PASSWORD_FILE and the password in \$MCP_SESSION_MANAGER_STORE exclude each other/,
+    ],
+  ])('are refused when that of the password %s', async (_what, env, file, expected) => {
+    await written('two');
+    expect(() => load({ ...env, MCP_SESSION_MANAGER_STORE_PASSWORD_FILE: file })).toThrow(expected);
+  });
+});
+
 describe('docs/configuration.md', () => {
   it('has each setting, its variable and its default', async () => {
     const text = await readFile(new URL('../../docs/configuration.md', import.meta.url), 'utf8');

@@ -1,4 +1,14 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -54,6 +64,28 @@ describe('keys', () => {
     writeFileSync(join(root, 'elsewhere'), 'x'.repeat(32), { mode: 0o600 });
     symlinkSync(join(root, 'elsewhere'), join(state, 'key'));
     expect(() => loadKeys(state)).toThrow('must be a file, not a link');
+  });
+
+  it('come from files of their own, whoever these belong to, and then the state directory is not needed', () => {
+    const credential = join(root, 'credential');
+    writeFileSync(credential, `${'c'.repeat(40)}\n`, { mode: 0o644 });
+    const key = Buffer.from(Array.from({ length: 32 }, (_, n) => 200 - n));
+    for (const written of [key, `${key.toString('hex')}\n`, key.toString('base64'), `${key.toString('base64url')}\n`]) {
+      const file = join(root, 'key');
+      writeFileSync(file, written);
+      const loaded = loadKeys(state, { key: file, credential });
+      expect(loaded.credential).toBe('c'.repeat(40));
+      expect(Buffer.from(loaded.key)).toEqual(key);
+    }
+    expect(existsSync(state)).toBe(false);
+  });
+
+  it('say what is wrong with a file of their own', () => {
+    const file = join(root, 'secret');
+    expect(() => loadKeys(state, { key: file })).toThrow(`The secret ${file} cannot be read: ENOENT`);
+    writeFileSync(file, 'short');
+    expect(() => loadKeys(state, { key: file })).toThrow(`${file} must hold 32 bytes`);
+    expect(() => loadKeys(state, { credential: file })).toThrow(`${file} must hold one line of 32 to 512`);
   });
 
   it('say that a directory cannot be made', () => {

@@ -21,7 +21,7 @@ describe('the leases of a manager', () => {
     await first[Symbol.asyncDispose]();
     expect(first.lost.aborted).toBe(true);
     await using second = await takeLeases(place);
-    expect(second.epoch).toBe(first.epoch + 1);
+    expect(second.epoch).toBeGreaterThan(first.epoch);
     expect(second.lost.aborted).toBe(false);
   });
 

@@ -1,4 +1,5 @@
 import { Controller, type ControllerOptions } from '../../src/controller/controller.ts';
+import { RecordMemory } from '../../src/controller/record-memory.ts';
 import type { CreateSession } from '../../src/core/api.ts';
 import type { CatalogueEntry } from '../../src/core/catalogue.ts';
 import type { SessionId } from '../../src/core/ids.ts';
@@ -6,7 +7,10 @@ import { LocalSignals } from '../../src/core/local-signals.ts';
 import type { Logger } from '../../src/core/logger.ts';
 import type { ServerState, SessionRecord, Terminal } from '../../src/core/session.ts';
 import type { Signals } from '../../src/core/signals.ts';
+import { CompleteStore } from '../../src/sessions/complete-store.ts';
+import { EgressGrants } from '../../src/sessions/egress-grants.ts';
 import { InstanceKeys } from '../../src/sessions/instance-keys.ts';
+import { RecordSeal } from '../../src/sessions/record-seal.ts';
 import { Sealer } from '../../src/sessions/sealer.ts';
 import { type SessionLimits, Sessions } from '../../src/sessions/sessions.ts';
 import { FakeClock, settle } from '../fakes/fake-clock.ts';
@@ -16,6 +20,7 @@ import { MemoryStore } from '../fakes/memory-store.ts';
 
 export const KEY = Buffer.alloc(32, 7);
 export const INTERVAL = 5000;
+const QUEUE = { startQueue: 1000, start: 'init' } as const;
 export const HOST_LIMITS = {
   logBytes: 1,
   logAgeMs: 1,
@@ -78,10 +83,12 @@ export class ControlPlane {
   readonly store = new MemoryStore(this.clock);
   readonly signals = new LossySignals();
   readonly runtime = new FakeRuntime(this.clock);
-  readonly hosts = new FakeHosts();
+  readonly hosts = new FakeHosts(() => this.clock.now());
   readonly log = new KeptLog();
   readonly sealer = new Sealer(KEY);
   readonly keys = new InstanceKeys(KEY);
+  readonly records = new RecordSeal(KEY);
+  readonly grants = new EgressGrants(KEY, this.clock);
   readonly forgotten: SessionId[] = [];
   readonly deadLeaders = new Set<number>();
   /** What a call of `forget` waits for. */
@@ -91,27 +98,34 @@ export class ControlPlane {
   #end = new AbortController();
   #run: Promise<void> = Promise.resolve();
   #epoch = 0;
+  readonly #change: Partial<ControllerOptions>;
 
-  constructor(limits: Partial<SessionLimits> = {}) {
-    const { clock, store, signals, sealer, log } = this;
+  /** @param guarded sessions see the store as gateways do: one that was emptied is waited for */
+  constructor(limits: Partial<SessionLimits> = {}, change: Partial<ControllerOptions> = {}, guarded = false) {
+    this.#change = change;
+    const { clock, signals, sealer, log } = this;
     const random = () => 0.5;
+    const store = guarded ? new CompleteStore({ ...this, random, waitMs: 30_000 }) : this.store;
     const workspaces = { admit: async (path: string) => path };
     this.sessions = new Sessions({
       ...{ clock, store, signals, sealer, log, random, workspaces, key: KEY, catalogue: CATALOGUE },
-      limits: { sessionsPerOwner: 5, idleTtlMs: 1_800_000, maxAgeMs: 86_400_000, holdMs: 30_000, ...limits },
+      limits: { sessionsPerOwner: 5, idleTtlMs: 1_800_000, maxAgeMs: 86_400_000, holdMs: 30_000, ...QUEUE, ...limits },
     });
     this.controller = this.newController();
   }
 
   newController(change: Partial<ControllerOptions> = {}): Controller {
-    const { clock, store, signals, sealer, log, runtime, hosts, keys } = this;
+    const { clock, store, signals, sealer, log, runtime, hosts, keys, grants, records } = this;
     return new Controller({
-      ...{ clock, store, signals, sealer, log, runtime, hosts, keys, catalogue: CATALOGUE, env: {} },
+      ...{ clock, store, signals, sealer, log, runtime, hosts, keys, grants, records, catalogue: CATALOGUE, env: {} },
       hostLimits: HOST_LIMITS,
       readTemplate: async () => '',
       random: () => 0.5,
       startMs: 10_000,
       graceMs: 2000,
+      idleMs: 0,
+      memory: new RecordMemory(),
+      admission: { instances: 1000, perOwner: 1000, queue: 1000 },
       intervalMs: INTERVAL,
       hostname: 'laptop',
       lease: { epoch: ++this.#epoch, lost: new AbortController().signal, [Symbol.asyncDispose]: async () => {} },
@@ -120,6 +134,7 @@ export class ControlPlane {
         await this.forgetGate;
         this.forgotten.push(session);
       },
+      ...this.#change,
       ...change,
     });
   }
@@ -130,6 +145,11 @@ export class ControlPlane {
     this.#run = this.controller.run(this.#end.signal);
     await settle();
     return this;
+  }
+
+  /** Resolves when the controller has ended, by itself or in good order. */
+  get ended(): Promise<void> {
+    return this.#run;
   }
 
   /** Ends the controller in good order. */

@@ -22,7 +22,7 @@ export const silentLog: Logger = {
 };
 
 /** Time that passes twenty times as fast, so that a deadline of seconds can be waited for. */
-const hurriedClock: Clock = {
+export const hurriedClock: Clock = {
   now: () => systemClock.now() * 20,
   sleep: (ms, signal) => systemClock.sleep(ms / 20, signal),
 };
@@ -53,6 +53,7 @@ export async function openProcessPlace(): Promise<ProcessPlace> {
   return {
     root,
     runtime,
+    workspace: '/',
     findsRunaways: process.platform === 'linux',
     left: () => processesOf(root),
     crash: async (instance: Instance) => {

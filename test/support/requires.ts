@@ -6,6 +6,7 @@ const NEEDS = {
   redis: { probe: ['redis-server', '--version'], remedy: 'install redis-server' },
   ps: { probe: ['ps', '-p', '1', '-o', 'lstart='], remedy: 'install procps' },
   proc: { probe: ['test', '-r', '/proc/self/environ'], remedy: 'run it on Linux' },
+  docker: { probe: ['docker', 'info'], remedy: 'start Docker Engine' },
   tmux: { probe: ['tmux', '-V'], remedy: 'install tmux' },
   zsh: { probe: ['zsh', '--version'], remedy: 'install zsh' },
   fish: { probe: ['fish', '--version'], remedy: 'install fish' },

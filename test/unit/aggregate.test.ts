@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../src/core/errors.ts';
 import { mergeGreetings } from '../../src/gateway/mcp/aggregate/greeting.ts';
-import { decodeCursor, LIST_METHODS, type ListMethod, mergeLists } from '../../src/gateway/mcp/aggregate/lists.ts';
+import { decodeCursor, type ListMethod, listMethod, mergeLists } from '../../src/gateway/mcp/aggregate/lists.ts';
 import { publicId, splitId, splitName, splitUri } from '../../src/gateway/mcp/aggregate/names.ts';
 import { route } from '../../src/gateway/mcp/aggregate/route.ts';
 import { translator } from '../../src/gateway/mcp/aggregate/translate.ts';
 
 const SERVERS = ['files', 'pve'];
-const tools = LIST_METHODS['tools/list'] as ListMethod;
+const tools = listMethod('tools/list') as ListMethod;
 const down = new AppError('server.failed', 'it is broken');
 
 describe('names at /mcp', () => {
@@ -44,6 +44,19 @@ describe('merged lists', () => {
       tools: [{ name: 'files_read' }],
       _meta: { 'mcp-session-manager/unavailable': { pve: 'it is broken' } },
     });
+  });
+
+  it('are spoiled by nothing that one server writes', () => {
+    const answers = [
+      { server: 'files', result: { tools: [null, 7, { name: 'read' }] } },
+      { server: 'pve', result: { tools: 'none' } },
+    ];
+    expect(mergeLists(tools, answers)).toEqual({ tools: [{ name: 'files_read' }] });
+  });
+
+  it('are those of four methods', () => {
+    for (const method of ['constructor', 'toString', '__proto__', 'tools/call'])
+      expect(listMethod(method)).toBeUndefined();
   });
 
   it('fail when all servers are down', () => {
@@ -121,7 +134,7 @@ describe('requests at /mcp', () => {
 
 describe("a server's messages at /mcp", () => {
   const translate = (message: object): unknown =>
-    JSON.parse(translator('pve')(Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...message }))).toString());
+    JSON.parse(String(translator('pve')(Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...message })))));
 
   it('carry its name in ids, tokens and resources', () => {
     expect(translate({ id: 3, method: 'sampling/createMessage', params: { _meta: { progressToken: 9 } } })).toEqual({

@@ -126,6 +126,17 @@ describe('channel log', () => {
     expect(later.heard).toEqual(['b'.repeat(45), 'c'.repeat(45)]);
   });
 
+  it('tells of a gap once to whoever does not say where it is, and then goes on with what is kept', () => {
+    say(log.standalone, 'a');
+    clock.advance(BOUNDS.logAgeMs + 1);
+    say(log.standalone, 'b');
+    say(log.standalone, 'c');
+    expect(refusal(() => log.follow('', undefined, recorder()))).toBe('gap');
+    const follower = recorder();
+    log.follow('', undefined, follower);
+    expect(follower.heard).toEqual(['b', 'c']);
+  });
+
   it('keeps the newest message whatever its size', () => {
     const { stream } = log.claim('k', request(1));
     say(stream, 'x'.repeat(1000), true);

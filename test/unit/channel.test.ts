@@ -156,8 +156,7 @@ describe('a channel', () => {
 
   it('replays log level and subscriptions to a new server', async () => {
     await channels.open('a', PARAMS, true);
-    const set = (method: string, params: object) =>
-      post('a', { type: 'request', id: ++serial, method }, { params });
+    const set = (method: string, params: object) => post('a', { type: 'request', id: ++serial, method }, { params });
     set('logging/setLevel', { level: 'error' });
     set('resources/subscribe', { uri: 'x://1' });
     set('resources/subscribe', { uri: 'x://2' });

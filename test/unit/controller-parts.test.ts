@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { type AssignmentContext, assignmentOf } from '../../src/controller/assignment.ts';
 import { decide } from '../../src/controller/decide.ts';
-import { FAILURE_POLICY, failedState } from '../../src/controller/failures.ts';
+import { FAILURE_POLICY, type Failure, failedState } from '../../src/controller/failures.ts';
 import { Instances } from '../../src/controller/instances.ts';
 import { Serial } from '../../src/controller/serial.ts';
 import type { InstanceStatus } from '../../src/core/runtime.ts';
 import type { ServerRecord, ServerState, SessionRecord } from '../../src/core/session.ts';
+import { EgressGrants } from '../../src/sessions/egress-grants.ts';
+import { InstanceKeys } from '../../src/sessions/instance-keys.ts';
+import { RecordSeal } from '../../src/sessions/record-seal.ts';
 import { Sealer } from '../../src/sessions/sealer.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeRuntime } from '../fakes/fake-runtime.ts';
@@ -85,8 +88,8 @@ describe('decide', () => {
 });
 
 describe('failedState', () => {
-  const fail = (before: ServerState, random = 0.5, definite = false) =>
-    failedState(before, { incarnation: 1, reason: 'r', stderr: '', definite }, NOW, random, FAILURE_POLICY);
+  const fail = (before: ServerState, random = 0.5, kind: Failure['kind'] = 'failure') =>
+    failedState(before, { incarnation: 1, reason: 'r', stderr: '', kind }, NOW, random, FAILURE_POLICY);
 
   it('waits longer after each failure, and a minute from the fifth on', () => {
     const waits: number[] = [];
@@ -111,7 +114,7 @@ describe('failedState', () => {
   });
 
   it('is not tried again when that cannot help', () => {
-    const state = fail({ phase: 'pending' }, 0.5, true);
+    const state = fail({ phase: 'pending' }, 0.5, 'definite');
     expect(state.retryAt).toBeUndefined();
     expect(state).not.toHaveProperty('stderr');
   });
@@ -215,6 +218,8 @@ describe('assignmentOf', () => {
   const context = (change: Parameters<typeof entry>[1], more: Partial<AssignmentContext> = {}): AssignmentContext => ({
     catalogue: new Map([['s', entry('s', change)]]),
     sealer,
+    records: new RecordSeal(KEY),
+    grants: new EgressGrants(KEY, new FakeClock()),
     env: { FROM_MANAGER: 'm', SECRET: 'not for s' },
     hostLimits: HOST_LIMITS,
     readTemplate: async (path) => `content of ${path}`,
@@ -232,6 +237,7 @@ describe('assignmentOf', () => {
       }),
       record,
       's',
+      1,
     );
     expect(assignment).toEqual({
       session: record.id,
@@ -247,6 +253,7 @@ describe('assignmentOf', () => {
       workspace: '/w/${env:TOKEN}',
       deadline: record.maxAt,
       limits: HOST_LIMITS,
+      record: expect.any(String),
     });
   });
 
@@ -255,12 +262,23 @@ describe('assignmentOf', () => {
       context({ variables: ['FROM_MANAGER'] }),
       session({ FROM_MANAGER: 't' }),
       's',
+      1,
     );
     expect(assignment.variables).toEqual({ FROM_MANAGER: 't' });
   });
 
+  it('says where the server may go, if its entry asks for that', async () => {
+    const grants = new EgressGrants(KEY, new FakeClock());
+    const egress = { egress: ['${env:HOST}:8006'], variables: ['HOST'] };
+    const record = { ...session({ HOST: 'pve1' }), maxAt: new FakeClock().now() + 1000 };
+    const asked = await assignmentOf(context({ ...egress, network: 'egress' }, { grants }), record, 's', 7);
+    const secret = new InstanceKeys(KEY).secretOf(record, 's', 7);
+    expect(grants.verify(asked.egress?.grant ?? '', secret)).toMatchObject({ hosts: ['pve1:8006'], incarnation: 7 });
+    expect(await assignmentOf(context({ ...egress, network: 'bridge' }), record, 's', 7)).not.toHaveProperty('egress');
+  });
+
   it('names a module as it stands', async () => {
-    const { launch } = await assignmentOf(context({ transport: 'module', command: '/m.js' }), session({}), 's');
+    const { launch } = await assignmentOf(context({ transport: 'module', command: '/m.js' }), session({}), 's', 1);
     expect(launch).toEqual({ kind: 'module', module: '/m.js' });
   });
 
@@ -275,7 +293,7 @@ describe('assignmentOf', () => {
     ],
     ['variables of another key', context({}, { sealer: new Sealer(Buffer.alloc(32, 9)) }), 'init'],
   ])('says what is missing: %s', async (_, bad, text) => {
-    const assigned = assignmentOf(bad, session({}), 's');
+    const assigned = assignmentOf(bad, session({}), 's', 1);
     await expect(assigned).rejects.toMatchObject({ code: 'config.invalid', message: expect.stringContaining(text) });
   });
 });

@@ -36,7 +36,6 @@ describe('Controller: starting and stopping', () => {
     const told = p.hosts.configured.find(({ assignment }) => assignment.server === 'proxmox');
     expect(told?.assignment.variables).toEqual({ PROXMOX_TOKEN: 's' });
     expect(told?.secret).toBe(p.keys.secretOf({ id, nonce }, 'proxmox', 1));
-    expect(await p.controller.usage(id, 'filesystem')).toMatchObject({ pids: 2 });
     expect(JSON.stringify(await p.sessions.get(id))).not.toContain('labels');
   });
 

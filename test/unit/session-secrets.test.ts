@@ -107,8 +107,8 @@ describe('InstanceKeys', () => {
 
 describe('deriveKey', () => {
   it('gives each purpose a key of its own and refuses a short one', () => {
-    const purposes = ['tokens', 'variables', 'instances'] as const;
-    expect(new Set(purposes.map((purpose) => deriveKey(KEY, purpose).toString('hex'))).size).toBe(3);
+    const purposes = ['tokens', 'variables', 'instances', 'egress'] as const;
+    expect(new Set(purposes.map((purpose) => deriveKey(KEY, purpose).toString('hex'))).size).toBe(purposes.length);
     expect(() => deriveKey(Buffer.alloc(31), 'tokens')).toThrow(RangeError);
   });
 });

@@ -4,7 +4,7 @@ import type { Catalogue } from '../../core/catalogue.ts';
 import { AppError } from '../../core/errors.ts';
 import { isSessionId, type ServerName, type SessionId } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
-import type { SessionRecord } from '../../core/session.ts';
+import type { ServerRecord, SessionRecord } from '../../core/session.ts';
 import { sessionOver } from '../../sessions/await-record.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import type { Tokens } from '../../sessions/tokens.ts';
@@ -143,7 +143,8 @@ async function settled(
   const gone = new AbortController();
   response.once('close', () => gone.abort());
   const stopped = names.filter((name) => servers[name]?.desired === 'stopped');
-  const running = names.filter((name) => servers[name]?.desired === 'running');
+  const wanted = (server: ServerRecord | undefined) => server?.desired === 'running' && server.state.phase !== 'idle';
+  const running = names.filter((name) => wanted(servers[name]));
   await Promise.all([
     ...running.map((name) =>
       sessions.awaitReady(id, name, gone.signal).catch((error: unknown) => {

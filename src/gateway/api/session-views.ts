@@ -1,8 +1,7 @@
 import type { ServerView, SessionView } from '../../core/api.ts';
 import type { HostControl, HostStatus } from '../../core/channel.ts';
 import type { Clock } from '../../core/clock.ts';
-import type { ServerName, SessionId } from '../../core/ids.ts';
-import type { ResourceUsage } from '../../core/runtime.ts';
+import type { ServerName } from '../../core/ids.ts';
 import { isCurrent, restartsOf, type ServerRecord, type SessionRecord } from '../../core/session.ts';
 import type { ConnectionStore, SessionStore } from '../../core/store.ts';
 import { within } from '../../core/within.ts';
@@ -13,8 +12,6 @@ export interface SessionViewsOptions {
   readonly store: Pick<SessionStore, 'deadline'> & Pick<ConnectionStore, 'count'>;
   readonly hosts: Pick<HostControl, 'status'>;
   readonly keys: InstanceKeys;
-  /** What a server's instance uses; undefined if it does not run or cannot be said from here. */
-  readonly usage: (session: SessionId, server: ServerName) => Promise<ResourceUsage | undefined>;
   readonly clock: Clock;
   /** How long an instance may take to say how it is, milliseconds. */
   readonly statusMs: number;
@@ -47,18 +44,16 @@ export class SessionViews {
     if (!isCurrent(server) || state.phase === 'stopped') return { name, state: 'pending' };
     if (state.phase === 'ready') return this.#ready(record, name, server, state);
     const restarts = restartsOf(server);
-    if (state.phase !== 'failed') return { name, state: state.phase, restarts };
-    const { reason, stderr } = state;
-    return { name, state: 'failed', reason, ...(stderr === undefined ? {} : { stderr }), restarts };
+    const reason = 'reason' in state && state.reason !== undefined ? { reason: state.reason } : {};
+    const stderr = 'stderr' in state && state.stderr !== undefined ? { stderr: state.stderr } : {};
+    return { name, state: state.phase, ...reason, ...stderr, restarts };
   }
 
   async #ready(record: SessionRecord, name: ServerName, server: ServerRecord, state: ReadyState): Promise<ServerView> {
-    const { hosts, keys, usage } = this.#options;
+    const { hosts, keys } = this.#options;
     const secret = keys.secretOf(record, name, state.incarnation);
-    const [status, used] = await Promise.all([
-      this.#ask((signal) => hosts.status(state.instance.endpoint, secret, signal)),
-      this.#ask(() => usage(record.id, name)),
-    ]);
+    const status = await this.#ask((signal) => hosts.status(state.instance.endpoint, secret, signal));
+    const used = status?.usage;
     return {
       name,
       ...conditionOf(status),

@@ -20,10 +20,15 @@ export async function answerBatch(
 ): Promise<void> {
   const requests = messages.filter(isRequest);
   const answers = new Answers(reply, requests.length);
-  const parts = messages.map(async (message, index) => {
+  const parts = messages.map(async (message, index): Promise<void> => {
     // One key came with the batch; each message needs its own, and the same one when the batch is sent again.
     const incoming = { message, payload: JSON.stringify(message), key: `${key}-${index}` };
-    if (!isRequest(message)) return work.notify(incoming as IncomingNotice);
+    if (!isRequest(message)) {
+      // Where there are requests the batch is answered with their answers.
+      return work.notify(incoming as IncomingNotice).catch((error: unknown) => {
+        if (requests.length === 0) throw error;
+      });
+    }
     const part = new Part(answers);
     try {
       await work.request(incoming as IncomingRequest, part);
@@ -78,6 +83,9 @@ class Part implements Reply {
   get congested(): boolean {
     return this.#answers.reply.congested;
   }
+  get closed(): boolean {
+    return this.#answers.reply.closed;
+  }
   onClose(callback: () => void): void {
     this.#answers.reply.onClose(callback);
   }
@@ -85,6 +93,7 @@ class Part implements Reply {
     this.#answers.reply.onDrain(callback);
   }
   startTimer(): void {}
+  posted(): void {}
   stream(): void {}
   accept(): void {}
 

@@ -19,6 +19,8 @@ export function readBody(req: IncomingMessage, limit: number): Promise<Buffer> {
     });
     req.on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
     req.on('error', reject);
-    req.on('close', () => reject(new AppError('request.invalid', 'The body ended too early')));
+    req.on('close', () => {
+      if (!req.readableEnded) reject(new AppError('request.invalid', 'The body ended too early'));
+    });
   });
 }

@@ -6,8 +6,6 @@ import type { Reply } from './reply.ts';
 /** One connection: a client that talks to one server of its session (`/mcp/{server}`), or to all of them (`/mcp`). */
 export interface Conversation {
   readonly record: ConnectionRecord;
-  /** Open GET streams. */
-  readonly streams: number;
   /**
    * Opens the channels for the first time.
    * @returns the `initialize` result for the client
@@ -22,6 +20,8 @@ export interface Conversation {
   resume(cursor: RequestCursor, reply: Reply): void;
   /** Sends what belongs to no request, from behind `cursor`; without one, from behind what was sent before. */
   listen(cursor: StandaloneCursor | undefined, reply: Reply): void;
+  /** The session's record has changed: servers may have come or gone. */
+  changed(): void;
   /** Closes the channels, as far as they can be reached. */
   close(): Promise<void>;
 }

@@ -2,15 +2,21 @@ import type { ServerResponse } from 'node:http';
 
 const BEAT = ': \n\n';
 
-/** Keeps open streams alive through whatever closes silent connections: a comment on each from time to time. */
+/**
+ * Knows the answers that are not complete. It keeps open streams alive through whatever closes silent connections, by a
+ * comment on each from time to time, and sends their clients elsewhere when this gateway ends.
+ */
 export class Heart implements Disposable {
   readonly #streams = new Set<ServerResponse>();
+  readonly #movers = new Set<() => void>();
+  #ending = false;
   readonly #timer: NodeJS.Timeout;
 
   /** @param everyMs between two comments, milliseconds */
   constructor(everyMs: number) {
     this.#timer = setInterval(() => {
-      for (const stream of this.#streams) if (!stream.writableNeedDrain) stream.write(BEAT);
+      // One that has ended may still be on its way to a slow client: to write to it would be an error.
+      for (const stream of this.#streams) if (!stream.writableNeedDrain && !stream.writableEnded) stream.write(BEAT);
     }, everyMs);
     this.#timer.unref();
   }
@@ -23,9 +29,21 @@ export class Heart implements Disposable {
     this.#streams.delete(stream);
   }
 
-  /** Ends all streams cleanly: their clients come back to whoever serves then. */
+  /**
+   * Has `move` called when this gateway ends, or now, if it does already.
+   * @returns the opposite: the answer is complete
+   */
+  onEnd(move: () => void): () => void {
+    if (this.#ending) queueMicrotask(move);
+    else this.#movers.add(move);
+    return () => void this.#movers.delete(move);
+  }
+
+  /** This gateway ends: whoever can go on elsewhere does. */
   endAll(): void {
-    for (const stream of this.#streams) stream.end();
+    this.#ending = true;
+    for (const move of this.#movers) move();
+    this.#movers.clear();
   }
 
   [Symbol.dispose](): void {

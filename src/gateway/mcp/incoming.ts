@@ -3,7 +3,7 @@ import type { RpcMessage, RpcNotification, RpcRequest, RpcResponse } from '../..
 /** One message of a client with what is needed to pass it on. */
 export interface Incoming<M extends RpcMessage = RpcMessage> {
   readonly message: M;
-  /** The message as the client wrote it, if it has no line breaks; else written anew. */
+  /** The message as the client wrote it, or written anew; without line breaks. */
   readonly payload: Buffer | string;
   /** Idempotency key: the request's header, or a new one. */
   readonly key: string;
@@ -13,8 +13,14 @@ export type IncomingNotice = Incoming<RpcNotification | RpcResponse>;
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
+const SPACE = 0x20;
 
-/** The bytes of a message for a server on stdio, where a line break ends a message. */
-export function singleLine(body: Buffer, message: unknown): Buffer | string {
-  return body.includes(LINE_FEED) || body.includes(CARRIAGE_RETURN) ? JSON.stringify(message) : body;
+/**
+ * A JSON text for a server on stdio, where a line break ends a message: `body` itself, its line breaks made spaces. In JSON
+ * they are never anything but white space between tokens (RFC 8259, sections 2 and 7).
+ */
+export function singleLine(body: Buffer): Buffer {
+  for (const breaks of [LINE_FEED, CARRIAGE_RETURN])
+    for (let at = body.indexOf(breaks); at >= 0; at = body.indexOf(breaks, at + 1)) body[at] = SPACE;
+  return body;
 }

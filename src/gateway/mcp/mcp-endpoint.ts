@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { MAX_MESSAGE } from '../../core/channel.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { ConnectionRecord } from '../../core/connection.ts';
 import { AppError, asAppError } from '../../core/errors.ts';
@@ -93,22 +94,30 @@ export class McpEndpoint implements Disposable {
   async #post(req: IncomingMessage, reply: Reply, server: ServerName | undefined): Promise<void> {
     checkPost(req);
     const token = bearer(req.headers);
-    const body = await readBody(req, this.#options.bodyLimitBytes);
+    const body = await readBody(req, Math.min(this.#options.bodyLimitBytes, MAX_MESSAGE));
     let id: RequestId | null = null;
     try {
       const value = parse(body);
       id = idOf(value);
-      const live = await this.#options.sessions.admit(token);
+      const live = await this.#admit(token, reply);
       if (Array.isArray(value)) return await this.#batch(req, reply, live, server, value);
       const message = validated(value);
       if (isRequest(message) && message.method === 'initialize')
         return await this.#initialize(reply, live, server, message);
       const conversation = await this.#conversation(req, live, server);
-      const incoming = { message, payload: singleLine(body, value), key: keyOf(req) };
+      const incoming = { message, payload: singleLine(body), key: keyOf(req) };
       await this.#pass(conversation, incoming, reply);
     } catch (error) {
       this.#fail(reply, error, id);
     }
+  }
+
+  /** The session is in use until the reply is closed. */
+  async #admit(token: string, reply: Reply): Promise<LiveSession> {
+    const { sessions } = this.#options;
+    const live = await sessions.admit(token);
+    sessions.use(live, reply);
+    return live;
   }
 
   async #pass(conversation: Conversation, incoming: IncomingRequest | IncomingNotice, reply: Reply): Promise<void> {
@@ -145,6 +154,9 @@ export class McpEndpoint implements Disposable {
     }
     const messages = values.map(validated);
     if (messages.length === 0) throw new AppError('request.invalid', 'The batch is empty');
+    // 2025-03-26, basic/lifecycle, "Initialization"
+    if (messages.some((message) => isRequest(message) && message.method === 'initialize'))
+      throw new AppError('request.invalid', '"initialize" must not be part of a batch');
     await answerBatch(messages, keyOf(req), reply, {
       request: (incoming, part) => this.#pass(conversation, incoming, part),
       notify: (incoming) => this.#notify(conversation, incoming),
@@ -178,6 +190,8 @@ export class McpEndpoint implements Disposable {
     const conversation = this.#converse(live, record, false);
     try {
       const result = await conversation.initialize();
+      // Nobody would ever use, or end, this connection.
+      if (reply.closed) throw new AppError('connection.over', 'The client did not wait for the answer');
       if (!(await store.add(record))) throw new AppError('session.over', 'This session has ended');
       live.conversations.set(record.id, conversation);
       reply.json(200, JSON.stringify({ jsonrpc: '2.0', id, result }), { 'mcp-session-id': record.id });
@@ -193,7 +207,7 @@ export class McpEndpoint implements Disposable {
     if (!accepts(req.headers.accept, 'text/event-stream')) {
       throw new AppError('request.not-acceptable', 'Accept must list text/event-stream');
     }
-    const live = await this.#options.sessions.admit(bearer(req.headers));
+    const live = await this.#admit(bearer(req.headers), reply);
     const conversation = await this.#conversation(req, live, server);
     const last = single(req.headers['last-event-id']);
     if (last === undefined) {
@@ -211,7 +225,7 @@ export class McpEndpoint implements Disposable {
     const conversation = await this.#conversation(req, live, server);
     const { id, session } = conversation.record;
     await this.#options.store.remove(session, id);
-    live.conversations.delete(id);
+    this.#options.sessions.ended(live, id);
     void conversation.close();
     reply.accept(200);
   }
@@ -221,7 +235,7 @@ export class McpEndpoint implements Disposable {
     const id = single(req.headers['mcp-session-id']);
     if (id === undefined)
       throw new AppError('connection.missing', 'The header Mcp-Session-Id is missing: send "initialize" first');
-    const conversation = live.conversations.get(id) ?? (await this.#find(live, id));
+    const conversation = (await this.#options.sessions.conversation(live, id)) ?? (await this.#find(live, id));
     // The same answer whether it never was, is over, or is somebody else's or another server's.
     if (!conversation || conversation.record.server !== server) {
       throw new AppError('connection.over', 'No such connection in this session: send "initialize" again');

@@ -1,7 +1,5 @@
 import type { PostKind } from '../../core/channel.ts';
-import { isRequest, isResponse, type RequestId, type RpcMessage } from '../../core/json-rpc.ts';
-
-const isId = (value: unknown): value is RequestId => typeof value === 'string' || typeof value === 'number';
+import { isId, isRequest, isResponse, type RpcMessage } from '../../core/json-rpc.ts';
 
 /** What a client's message is to a host (core/channel.ts). */
 export function postKind(message: RpcMessage): PostKind {

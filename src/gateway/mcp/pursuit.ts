@@ -16,6 +16,15 @@ export interface Sink {
 /** Begins, or goes on, on a link. `seen`: offset of the last message that was passed on; undefined: none yet. */
 export type Begin = (link: HostLink, subscriber: Subscriber, seen: number | undefined) => Leave;
 
+/** Where a stream is: offset of the last message that was passed on, and which start of the host's log that is from. */
+export interface Place {
+  readonly seen?: number | undefined;
+  readonly boot?: string | undefined;
+}
+
+/** Links that may be lost in a row without one message in between: more, and it is this stream that breaks them. */
+const MAX_LOSSES = 5;
+
 /**
  * One stream of one channel, followed through whatever happens to links: when one is lost the instance is found again and
  * the stream goes on there. A message that was posted is never run twice (D3): it is posted again only to the same host,
@@ -29,14 +38,20 @@ export class Pursuit implements Subscriber {
   #leave: Leave | undefined;
   #boot: string | undefined;
   #seen: number | undefined;
+  #losses = 0;
   #done = false;
 
-  constructor(reach: Reach, target: Target, begin: Begin, sink: Sink, seen?: number) {
+  constructor(reach: Reach, target: Target, begin: Begin, sink: Sink, place: Place = {}) {
     this.#reach = reach;
     this.#target = target;
     this.#begin = begin;
     this.#sink = sink;
-    this.#seen = seen;
+    this.#seen = place.seen;
+    this.#boot = place.boot;
+  }
+
+  get place(): Place {
+    return { seen: this.#seen, boot: this.#boot };
   }
 
   start(): this {
@@ -55,6 +70,7 @@ export class Pursuit implements Subscriber {
   entry(offset: number, payload: Buffer, last: boolean): void {
     if (this.#done || (this.#seen !== undefined && offset <= this.#seen)) return;
     this.#seen = offset;
+    this.#losses = 0;
     if (last) this.#done = true;
     this.#sink.entry(offset, payload, last);
   }
@@ -67,9 +83,13 @@ export class Pursuit implements Subscriber {
 
   failed(error: HostRefused | LinkLost): void {
     if (this.#done) return;
-    if (error instanceof LinkLost || error.code === 'no-channel') {
+    if (error instanceof LinkLost || error.code === 'no-channel' || error.code === 'retired') {
+      // This host has done nothing of it, so another may.
+      if (error instanceof HostRefused && error.code === 'retired') this.#boot = undefined;
       this.#target.link = undefined;
-      this.#find();
+      this.#losses += 1;
+      if (this.#losses > MAX_LOSSES) this.#fail(unknownOutcome('The link to the server was lost again and again'));
+      else this.#find();
     } else this.#fail(asRelayError(error));
   }
 
@@ -84,7 +104,7 @@ export class Pursuit implements Subscriber {
     if (this.#done) return;
     if (this.#boot !== undefined && this.#boot !== link.boot) {
       if (!this.#sink.moved) {
-        this.#fail(unknownOutcome());
+        this.#fail(unknownOutcome('The instance ended while it ran this call'));
         return;
       }
       this.#seen = undefined; // offsets of another log
@@ -101,11 +121,8 @@ export class Pursuit implements Subscriber {
   }
 }
 
-const unknownOutcome = () =>
-  new AppError(
-    'call.outcome-unknown',
-    'The instance ended while it ran this call; whether the call took effect is unknown',
-  );
+const unknownOutcome = (what: string) =>
+  new AppError('call.outcome-unknown', `${what}; whether the call took effect is unknown`);
 
 function asRelayError(error: HostRefused): AppError {
   switch (error.code) {

@@ -1,13 +1,19 @@
 import type { Clock } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
-import { type HostLinks, HostRefused, LinkLost } from '../../core/host-link.ts';
+import { type HostLink, type HostLinks, HostRefused, LinkLost } from '../../core/host-link.ts';
 import { backoffDelay } from '../../core/retry.ts';
 import type { Signals } from '../../core/signals.ts';
+import { within } from '../../core/within.ts';
+import { sessionOver } from '../../sessions/await-record.ts';
 import type { InstanceKeys } from '../../sessions/instance-keys.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import type { Reached, ServerFacts, Target } from './target.ts';
 
 const BACKOFF = { baseMs: 50, maxMs: 1000 };
+/** `awaitReady` has the same deadline as the search, and says more: it comes first, by milliseconds. */
+const LAST_WORD_MS = 1000;
+/** A channel that cannot be closed within this time is left to end with its instance, milliseconds. */
+const CLOSE_MS = 5000;
 
 export interface ReachOptions {
   readonly sessions: Pick<Sessions, 'awaitReady'>;
@@ -30,37 +36,58 @@ export class Reach {
   /**
    * Resolves with a link on which the target's channel is open. Calls at the same time share one search, so messages that
    * wait for it go out in the order in which they came.
-   * @throws AppError what `awaitReady` throws; `server.failed`; `server.busy` if the host was not reached in time;
-   *   HostRefused `initialize-refused`
+   * @throws AppError what `awaitReady` throws; `connection.over`; `server.failed`; `server.busy` if the host was not reached
+   *   in time; HostRefused `initialize-refused`
    */
   to(target: Target): Promise<Reached> {
-    target.reaching ??= this.#search(target).finally(() => {
+    const { clock, holdMs } = this.#options;
+    const search = (signal: AbortSignal) => this.#search(target, signal);
+    target.reaching ??= within(clock, holdMs + LAST_WORD_MS, () => busy(target), search).finally(() => {
       target.reaching = undefined;
     });
     return target.reaching;
   }
 
-  async #search(target: Target): Promise<Reached> {
-    const { sessions, keys, links, signals, clock, holdMs } = this.#options;
+  /** Closes the target's channel, whoever opened it, if its instance can be reached; it is not opened again from here. */
+  async close(target: Target): Promise<void> {
+    target.closed = true;
+    const late = () => busy(target);
+    await within(this.#options.clock, CLOSE_MS, late, async (signal) => {
+      await target.reaching?.catch(() => {});
+      const link = target.link && !target.link.lost ? target.link : await this.#link(target, signal);
+      await link.close(target.connection);
+    }).catch(() => {});
+  }
+
+  async #link(target: Target, signal: AbortSignal): Promise<HostLink> {
+    const { sessions, keys, links } = this.#options;
+    const { record, state } = await sessions.awaitReady(target.session.id, target.server, signal);
+    // The terminal has another session by now, to which this connection does not belong.
+    if (record.nonce !== target.session.nonce) throw sessionOver();
+    const secret = keys.secretOf(record, target.server, state.incarnation);
+    return links.to({ endpoint: state.instance.endpoint, secret }, signal);
+  }
+
+  async #search(target: Target, signal: AbortSignal): Promise<Reached> {
+    const { signals, clock, holdMs } = this.#options;
     const deadline = clock.now() + holdMs;
-    const signal = AbortSignal.timeout(holdMs + 1000); // awaitReady has the same deadline, and says more
     for (let failures = 1; ; failures++) {
-      const { record, state } = await sessions.awaitReady(target.session.id, target.server, signal);
-      const secret = keys.secretOf(record, target.server, state.incarnation);
+      if (target.closed) throw new AppError('connection.over', 'The connection was closed');
       try {
-        const link = await links.to({ endpoint: state.instance.endpoint, secret }, signal);
+        const link = await this.#link(target, signal);
         const result = await link.open(target.connection, target.initialize, target.resume);
         target.link = link;
         target.resume = true;
         target.facts = factsOf(result);
         return { link, result };
       } catch (error) {
-        if (error instanceof HostRefused) throw refusal(target, error);
-        if (!(error instanceof LinkLost)) throw error;
+        const retired = error instanceof HostRefused && error.code === 'retired';
+        if (error instanceof HostRefused && !retired) throw refusal(target, error);
+        if (!retired && !(error instanceof LinkLost)) throw error;
         // The record says ready and nobody is there: the controller is to look.
         signals.publish(target.session.id);
         if (clock.now() >= deadline) throw busy(target, error);
-        await clock.sleep(backoffDelay(BACKOFF, failures, Math.random()));
+        await clock.sleep(backoffDelay(BACKOFF, failures, Math.random()), signal);
       }
     }
   }
@@ -71,7 +98,7 @@ function factsOf(result: Buffer): ServerFacts {
   return { capabilities: capabilities ?? {}, ...(instructions === undefined ? {} : { instructions }) };
 }
 
-const busy = (target: Target, cause: Error) =>
+const busy = (target: Target, cause?: Error) =>
   new AppError('server.busy', `Server "${target.server}" cannot be reached at the moment. Try again`, {
     retryAfter: 1,
     cause,

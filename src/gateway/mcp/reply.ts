@@ -16,11 +16,15 @@ export interface Reply {
   primer: (() => string) | undefined;
   /** The client reads more slowly than the server speaks. */
   readonly congested: boolean;
-  /** Calls back when the client has gone or everything was said. */
+  /** The client has gone, or everything was said. */
+  readonly closed: boolean;
+  /** Calls back when it is closed; at once, if it is. */
   onClose(callback: () => void): void;
   onDrain(callback: () => void): void;
   /** From now on an answer that takes long becomes a stream. */
   startTimer(): void;
+  /** The host has the request: from now on its answer can be had through any gateway. */
+  posted(): void;
   /** Begins the stream, if it has not begun. */
   stream(): void;
   /**
@@ -52,8 +56,12 @@ export class HttpReply implements Reply {
   readonly #res: ServerResponse;
   readonly #options: StreamOptions;
   readonly #heart: Heart;
+  readonly #closers: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
   #streaming = false;
+  #complete: (() => void) | undefined;
+  #posted = false;
+  #idSent = false;
   primer: (() => string) | undefined;
 
   constructor(res: ServerResponse, options: StreamOptions, heart: Heart) {
@@ -63,7 +71,7 @@ export class HttpReply implements Reply {
     res.once('close', () => this.#stop());
   }
 
-  get #closed(): boolean {
+  get closed(): boolean {
     return this.#res.destroyed || this.#res.writableEnded;
   }
 
@@ -72,7 +80,8 @@ export class HttpReply implements Reply {
   }
 
   onClose(callback: () => void): void {
-    this.#res.once('close', callback);
+    if (this.#res.closed) callback();
+    else this.#closers.push(callback);
   }
 
   onDrain(callback: () => void): void {
@@ -83,8 +92,13 @@ export class HttpReply implements Reply {
     this.#timer = setTimeout(() => this.stream(), this.#options.streamAfterMs);
   }
 
+  posted(): void {
+    this.#posted = true;
+    this.#watch();
+  }
+
   stream(): void {
-    if (this.#streaming || this.#closed) return;
+    if (this.#streaming || this.closed) return;
     this.#streaming = true;
     clearTimeout(this.#timer);
     this.#res.writeHead(200, {
@@ -96,10 +110,11 @@ export class HttpReply implements Reply {
     // A field block without data is no event; `retry` alone is taken all the same.
     this.#res.write(`${primer}retry: ${this.#options.retryMs}\n\n`);
     this.#heart.add(this.#res);
+    this.#watch();
   }
 
   send(payload: Buffer, id: (() => string) | undefined, last: boolean): void {
-    if (this.#closed) return;
+    if (this.closed) return;
     if (last && !this.#streaming) {
       this.json(200, payload);
       return;
@@ -107,23 +122,24 @@ export class HttpReply implements Reply {
     this.stream();
     const head = id === undefined ? DATA : Buffer.from(`id: ${id()}\ndata: `);
     this.#res.write(Buffer.concat([head, payload, END]));
+    this.#idSent ||= id !== undefined;
     if (last) this.#res.end();
   }
 
   json(status: number, body: Buffer | string, headers: Readonly<Record<string, string>> = {}): void {
-    if (this.#closed) return;
+    if (this.closed) return;
     clearTimeout(this.#timer);
     this.#res.writeHead(status, { 'content-type': JSON_TYPE, 'content-length': Buffer.byteLength(body), ...headers });
     this.#res.end(body);
   }
 
   accept(status: 200 | 202): void {
-    if (this.#closed) return;
+    if (this.closed) return;
     this.#res.writeHead(status, { 'content-length': 0 }).end();
   }
 
   end(): void {
-    if (this.#closed) return;
+    if (this.closed) return;
     this.stream();
     this.#res.end();
   }
@@ -141,9 +157,23 @@ export class HttpReply implements Reply {
     this.json(error.status, body, headers);
   }
 
+  /**
+   * Has this answer ended for now when the gateway ends, if the client can get the rest of it from another one: it listens
+   * only, or has an id to come back with and the host has its request. Any other is left to finish.
+   */
+  #watch(): void {
+    this.#complete?.();
+    this.#complete = this.#heart.onEnd(() => {
+      const canComeBack = this.#posted && (this.primer !== undefined || this.#idSent);
+      if (canComeBack || this.#res.req.method === 'GET') this.end();
+    });
+  }
+
   #stop(): void {
     clearTimeout(this.#timer);
+    this.#complete?.();
     this.#heart.remove(this.#res);
+    for (const callback of this.#closers) callback();
   }
 }
 

@@ -1,3 +1,4 @@
+import { AppError } from '../../core/errors.ts';
 import { streamOf } from '../../core/ids.ts';
 import { type RequestCursor, requestEventId } from './event-id.ts';
 import type { IncomingRequest } from './incoming.ts';
@@ -8,8 +9,8 @@ import type { Reply } from './reply.ts';
 import type { Target } from './target.ts';
 import { hasPriming } from './versions.ts';
 
-/** What a server's message becomes on its way to the client. */
-export type Translate = (payload: Buffer) => Buffer;
+/** What a server's message becomes on its way to the client; undefined: it cannot be written again, and is left out. */
+export type Translate = (payload: Buffer) => Buffer | undefined;
 
 /** Joins one request's stream, wherever its server runs, to the client's HTTP response. */
 export class RequestStream {
@@ -17,12 +18,14 @@ export class RequestStream {
   readonly #target: Target;
   readonly #reply: Reply;
   readonly #translate: Translate | undefined;
+  #pursuit: Pursuit | undefined;
 
   constructor(reach: Reach, target: Target, reply: Reply, translate?: Translate) {
     this.#reach = reach;
     this.#target = target;
     this.#reply = reply;
     this.#translate = translate;
+    reply.onClose(() => this.#pursuit?.leave());
   }
 
   /** Posts the request and sends what comes. */
@@ -34,10 +37,12 @@ export class RequestStream {
     const cursor: RequestCursor = { kind: 'request', server, stream, offset: 0, request: message.id };
     if (hasPriming(protocolVersion)) this.#reply.primer = () => requestEventId(cursor);
     this.#reply.startTimer();
-    const begin: Begin = (link, subscriber, seen) =>
-      seen === undefined
-        ? link.post(connection, key, kind, payload, subscriber)
-        : link.follow(connection, stream, seen, subscriber);
+    const begin: Begin = (link, subscriber, seen) => {
+      if (seen !== undefined) return link.follow(connection, stream, seen, subscriber);
+      const leave = link.post(connection, key, kind, payload, subscriber);
+      this.#reply.posted();
+      return leave;
+    };
     this.#run(begin, cursor);
   }
 
@@ -54,7 +59,8 @@ export class RequestStream {
     const sink: Sink = {
       entry: (offset, payload, last) => {
         const translated = this.#translate ? this.#translate(payload) : payload;
-        reply.send(translated, () => requestEventId({ ...cursor, offset }), last);
+        if (translated) reply.send(translated, () => requestEventId({ ...cursor, offset }), last);
+        else if (last) reply.fail(unwritable(), cursor.request);
         if (last || !reply.congested) return;
         // The client is slow: the rest waits in the host's log, not here.
         pursuit.leave();
@@ -63,8 +69,11 @@ export class RequestStream {
       end: () => reply.end(),
       failed: (error) => reply.fail(error, cursor.request),
     };
-    const pursuit = new Pursuit(this.#reach, this.#target, begin, sink, seen);
-    reply.onClose(() => pursuit.leave());
-    pursuit.start();
+    const pursuit = new Pursuit(this.#reach, this.#target, begin, sink, { seen });
+    this.#pursuit = pursuit;
+    if (!reply.closed) pursuit.start();
   }
 }
+
+const unwritable = () =>
+  new AppError('upstream.failed', 'The server has answered with a message that is nested too deeply to be passed on');

@@ -1,12 +1,13 @@
 import type { Clock } from '../../core/clock.ts';
-import { AppError } from '../../core/errors.ts';
 import type { ConnectionId, SessionId } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { SessionRecord } from '../../core/session.ts';
 import type { Signals } from '../../core/signals.ts';
 import type { ConnectionStore, SessionStore } from '../../core/store.ts';
+import { sessionOver } from '../../sessions/await-record.ts';
 import type { Tokens } from '../../sessions/tokens.ts';
 import type { Conversation } from './conversation.ts';
+import type { Reply } from './reply.ts';
 
 /** A session in use is looked up again, and its deadline moved on, so often: milliseconds. Not on the path of a call. */
 const TOUCH_MS = 5000;
@@ -19,9 +20,15 @@ export interface LiveSession {
   readonly conversations: Map<ConnectionId, Conversation>;
   touchedAt: number;
   usedAt: number;
-  /** It has changed: look again before it is used. */
-  stale: boolean;
+  /** How many changes of it were heard of. */
+  heard: number;
+  /** How many of them are in `record`, at least: all, or it is looked at again before it is used. */
+  seen: number;
+  /** Requests that are being answered, and streams. */
+  open: number;
   touching: Promise<void> | undefined;
+  /** Connections that another replica may have ended since they were last looked for. */
+  unsure: Set<ConnectionId>;
 }
 
 export interface SessionCacheOptions {
@@ -46,9 +53,12 @@ export class SessionCache implements Disposable {
     this.#options = options;
     this.#subscription = options.signals.subscribe((id) => {
       const live = this.#sessions.get(id);
-      if (live) live.stale = true;
+      if (!live) return;
+      live.heard += 1;
+      // Whoever listens is to know which servers there are; everybody else looks with the next request.
+      if (live.open > 0) this.#load(id).catch(() => {});
     });
-    this.#sweeper = setInterval(() => this.#sweep(), FORGET_MS / 10);
+    this.#sweeper = setInterval(() => this.sweep(), FORGET_MS / 10);
     this.#sweeper.unref();
   }
 
@@ -63,79 +73,111 @@ export class SessionCache implements Disposable {
    */
   async admit(token: string): Promise<LiveSession> {
     const { tokens, clock } = this.#options;
-    const claims = tokens.verify(token);
+    const { session, nonce } = tokens.verify(token);
     const now = clock.now();
-    const known = this.#sessions.get(claims.session);
-    const live = known && !known.stale ? known : await this.#load(claims.session, known);
-    // An earlier session of this terminal had another nonce: its token ended with it.
-    if (!live || live.record.nonce !== claims.nonce || live.record.maxAt <= now) {
-      this.#sessions.delete(claims.session);
-      throw over();
+    const known = this.#sessions.get(session);
+    // With another nonce either the token or what is known here is of an earlier session of this terminal.
+    const isFresh = known && known.seen === known.heard && known.record.nonce === nonce;
+    const live = isFresh ? known : await this.#look(session, nonce);
+    if (!live || live.record.maxAt <= now) {
+      this.#sessions.delete(session);
+      throw sessionOver();
     }
+    if (live.record.nonce !== nonce) throw sessionOver();
     live.usedAt = now;
     if (now - live.touchedAt >= TOUCH_MS) live.touching ??= this.#touch(live);
     return live;
   }
 
-  /** Loads a session for the first time, or again after a change. */
-  async #load(id: SessionId, known: LiveSession | undefined): Promise<LiveSession | undefined> {
-    const { store, clock } = this.#options;
-    if (known) known.stale = false; // a change from here on is another one
-    let record: SessionRecord | undefined;
+  /** Keeps the session alive until the reply is closed: somebody waits for an answer, or listens. */
+  use(live: LiveSession, reply: Pick<Reply, 'onClose'>): void {
+    live.open += 1;
+    reply.onClose(() => {
+      live.open -= 1;
+      live.usedAt = this.#options.clock.now();
+    });
+  }
+
+  /** Keeps those alive that are in use, and forgets those that were not for long. Called from time to time. */
+  sweep(): void {
+    const now = this.#options.clock.now();
+    for (const [id, live] of this.#sessions) {
+      if (live.open > 0 && live.record.maxAt > now) live.touching ??= this.#touch(live);
+      else if (live.usedAt < now - FORGET_MS) this.#sessions.delete(id);
+    }
+  }
+
+  /** A connection that this replica knows, unless another one has ended it. */
+  async conversation(live: LiveSession, id: ConnectionId): Promise<Conversation | undefined> {
+    const conversation = live.conversations.get(id);
+    if (!conversation || !live.unsure.delete(id)) return conversation;
+    // An outage takes nothing from those who are served.
+    const there = await this.#options.store.find(live.record.id, id).catch(() => conversation.record);
+    if (there) return conversation;
+    live.conversations.delete(id);
+    return undefined;
+  }
+
+  /** A connection of the session has ended: every replica looks again before it uses one. */
+  ended(live: LiveSession, id: ConnectionId): void {
+    live.conversations.delete(id);
+    this.#options.signals.publish(live.record.id);
+  }
+
+  /** What the store has; in an outage what was known, if it is what the token is for. */
+  async #look(id: SessionId, nonce: string): Promise<LiveSession | undefined> {
     try {
-      record = await store.touch(id);
+      return await this.#load(id);
     } catch (error) {
-      if (!known) throw error;
-      known.stale = true;
+      const known = this.#sessions.get(id);
+      if (known?.record.nonce !== nonce) throw error;
       return known;
     }
+  }
+
+  async #load(id: SessionId): Promise<LiveSession | undefined> {
+    const heard = this.#sessions.get(id)?.heard ?? 0; // a change from here on is another one
+    const record = await this.#options.store.peek(id);
     if (!record) return undefined;
-    const now = clock.now();
-    const live = this.#sessions.get(id);
-    if (live && live.record.nonce === record.nonce) {
-      live.record = record;
-      live.touchedAt = now;
-      return live;
+    const known = this.#sessions.get(id);
+    if (known?.record.nonce === record.nonce) {
+      known.seen = Math.max(known.seen, heard);
+      known.unsure = new Set(known.conversations.keys());
+      renew(known, record);
+      return known;
     }
-    const fresh: LiveSession = {
+    const usedAt = this.#options.clock.now();
+    const live = {
       record,
       conversations: new Map(),
-      touchedAt: now,
-      usedAt: now,
-      stale: false,
+      touchedAt: 0,
+      usedAt,
+      heard: 0,
+      seen: 0,
+      open: 0,
       touching: undefined,
+      unsure: new Set<ConnectionId>(),
     };
-    this.#sessions.set(id, fresh);
-    return fresh;
+    this.#sessions.set(id, live);
+    return live;
   }
 
   async #touch(live: LiveSession): Promise<void> {
     try {
       const record = await this.#options.store.touch(live.record.id);
-      live.touchedAt = this.#options.clock.now();
-      if (record) live.record = record;
-      else live.stale = true;
+      if (record?.nonce === live.record.nonce) renew(live, record);
+      else live.heard += 1;
     } catch (error) {
-      live.touchedAt = this.#options.clock.now();
       this.#options.log.warn({ err: error }, 'the activity of a session could not be noted');
     } finally {
+      live.touchedAt = this.#options.clock.now();
       live.touching = undefined;
-    }
-  }
-
-  #sweep(): void {
-    const unused = this.#options.clock.now() - FORGET_MS;
-    for (const [id, live] of this.#sessions) {
-      const open = [...live.conversations.values()].some((conversation) => conversation.streams > 0);
-      // An open stream is use: the terminal is there, and listens.
-      if (open && live.record.maxAt > this.#options.clock.now()) live.touching ??= this.#touch(live);
-      else if (live.usedAt < unused) this.#sessions.delete(id);
     }
   }
 }
 
-const over = () =>
-  new AppError(
-    'session.over',
-    'This session is over: it was ended, or was not used for too long. Run `mcp-session-manager init` in its terminal again',
-  );
+function renew(live: LiveSession, record: SessionRecord): void {
+  const isNews = record.version > live.record.version;
+  if (record.version >= live.record.version) live.record = record;
+  if (isNews) for (const conversation of live.conversations.values()) conversation.changed();
+}

@@ -32,6 +32,7 @@ export function newTarget(
     resume,
     link: undefined,
     facts: undefined,
+    closed: false,
     reaching: undefined,
   };
 }
@@ -41,7 +42,6 @@ export class SingleConversation implements Conversation {
   readonly record: ConnectionRecord;
   readonly #options: ConversationOptions;
   readonly #target: Target;
-  streams = 0;
 
   constructor(options: ConversationOptions, record: ConnectionRecord, target: Target) {
     this.#options = options;
@@ -68,15 +68,13 @@ export class SingleConversation implements Conversation {
   }
 
   listen(cursor: StandaloneCursor | undefined, reply: Reply): void {
-    this.streams += 1;
-    reply.onClose(() => {
-      this.streams -= 1;
-    });
     const { reach, clock } = this.#options;
     new StandaloneStream(reach, reply, clock, cursor?.offsets).add(this.#target);
   }
 
+  changed(): void {} // its one server is found wherever it is
+
   async close(): Promise<void> {
-    await this.#target.link?.close(this.#target.connection).catch(() => {});
+    await this.#options.reach.close(this.#target);
   }
 }

@@ -1,10 +1,10 @@
 import { STANDALONE } from '../../core/channel.ts';
 import type { Clock } from '../../core/clock.ts';
-import type { AppError } from '../../core/errors.ts';
+import type { AppError, ErrorCode } from '../../core/errors.ts';
 import type { ServerName } from '../../core/ids.ts';
 import { backoffDelay } from '../../core/retry.ts';
 import { standaloneEventId } from './event-id.ts';
-import { Pursuit, type Sink } from './pursuit.ts';
+import { type Place, Pursuit, type Sink } from './pursuit.ts';
 import type { Reach } from './reach.ts';
 import type { Reply } from './reply.ts';
 import type { Translate } from './request-stream.ts';
@@ -12,7 +12,11 @@ import type { Target } from './target.ts';
 
 /** A server that is down is looked for again; nobody waits for it. */
 const BACKOFF = { baseMs: 1000, maxMs: 30_000 };
+/** Nothing comes after these. */
+const OVER: ReadonlySet<ErrorCode> = new Set(['session.over', 'connection.over', 'server.unknown']);
 const LISTS = ['tools', 'prompts', 'resources'] as const;
+/** Stands for a host's boot where the client may know less of the server than it had said by now. */
+const UNKNOWN = '';
 
 /** Joins what servers say by themselves, and ask, to a client's GET stream. */
 export class StandaloneStream {
@@ -21,6 +25,7 @@ export class StandaloneStream {
   readonly #clock: Clock;
   /** Where the client is. */
   readonly #offsets: Map<ServerName, number>;
+  readonly #pursuits = new Map<ServerName, Pursuit>();
   readonly #closed = new AbortController();
 
   constructor(reach: Reach, reply: Reply, clock: Clock, offsets: ReadonlyMap<ServerName, number> = new Map()) {
@@ -28,54 +33,75 @@ export class StandaloneStream {
     this.#reply = reply;
     this.#clock = clock;
     this.#offsets = new Map(offsets);
-    reply.onClose(() => this.#closed.abort());
+    reply.onClose(() => {
+      this.#closed.abort();
+      for (const pursuit of this.#pursuits.values()) pursuit.leave();
+    });
     reply.stream();
   }
 
-  /** Sends what this server says, from where the client is, until the client goes. */
-  add(target: Target, translate?: Translate): void {
-    this.#follow(target, translate, 0);
+  /**
+   * Sends what this server says, from where the client is, until the client goes. It may be added already.
+   * @param known false: the client may not know what the server has, and is to look at its lists once it is reached
+   */
+  add(target: Target, translate?: Translate, known = true): void {
+    if (this.#pursuits.has(target.server)) return;
+    const seen = this.#offsets.get(target.server);
+    this.#follow(target, translate, seen === undefined && !known ? { boot: UNKNOWN } : { seen }, 0);
   }
 
-  #follow(target: Target, translate: Translate | undefined, failures: number): void {
+  #follow(target: Target, translate: Translate | undefined, place: Place, failures: number): void {
     if (this.#closed.signal.aborted) return;
     const { server } = target;
     const sink: Sink = {
       entry: (offset, payload) => {
+        const translated = translate ? translate(payload) : payload;
         this.#offsets.set(server, offset);
-        this.#reply.send(translate ? translate(payload) : payload, () => standaloneEventId(this.#offsets), false);
+        if (translated) this.#reply.send(translated, () => standaloneEventId(this.#offsets), false);
         if (!this.#reply.congested) return;
         pursuit.leave();
-        this.#reply.onDrain(() => this.#follow(target, translate, 0));
+        this.#reply.onDrain(() => this.#follow(target, translate, pursuit.place, 0));
       },
       // Another GET stream of this connection has taken over, or the connection was closed.
       end: () => this.#reply.end(),
-      moved: () => this.#resync(target),
-      failed: (error) => void this.#again(target, translate, failures + 1, error),
+      moved: () => this.resync(target),
+      failed: (error) => void this.#again(target, translate, pursuit.place, failures + 1, error),
     };
     const pursuit = new Pursuit(
       this.#reach,
       target,
       (link, subscriber, seen) => link.follow(target.connection, STANDALONE, seen, subscriber),
       sink,
-      this.#offsets.get(server),
-    ).start();
-    this.#closed.signal.addEventListener('abort', () => pursuit.leave(), { once: true });
+      place,
+    );
+    this.#pursuits.set(server, pursuit);
+    pursuit.start();
   }
 
-  async #again(target: Target, translate: Translate | undefined, failures: number, error: AppError): Promise<void> {
-    if (error.code === 'session.over' || error.code === 'server.unknown') {
+  async #again(
+    target: Target,
+    translate: Translate | undefined,
+    place: Place,
+    failures: number,
+    error: AppError,
+  ): Promise<void> {
+    if (OVER.has(error.code)) {
       this.#reply.end();
       return;
     }
-    if (error.code === 'call.result-gone') this.#resync(target);
-    else await this.#clock.sleep(backoffDelay(BACKOFF, failures, Math.random()), this.#closed.signal).catch(() => {});
-    this.#offsets.delete(target.server);
-    this.#follow(target, translate, failures);
+    if (error.code === 'call.result-gone') {
+      this.resync(target);
+      this.#follow(target, translate, { boot: place.boot }, failures);
+      return;
+    }
+    await this.#clock.sleep(backoffDelay(BACKOFF, failures, Math.random()), this.#closed.signal).catch(() => {});
+    // With an offset the host itself says whether something is missing.
+    const unknown = place.seen === undefined && place.boot === undefined;
+    this.#follow(target, translate, unknown ? { boot: UNKNOWN } : place, failures);
   }
 
   /** Messages may have been lost: says so by what makes a client look again at all that it knows of the server. */
-  #resync(target: Target): void {
+  resync(target: Target): void {
     this.#offsets.delete(target.server);
     for (const list of LISTS) {
       if (!target.facts?.capabilities[list]) continue;

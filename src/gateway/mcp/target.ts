@@ -21,6 +21,8 @@ export interface Target {
   /** The link over which the channel was last seen open. */
   link: HostLink | undefined;
   facts: ServerFacts | undefined;
+  /** The connection is over: nobody is to open the channel again. */
+  closed: boolean;
   /** Under way: finding the instance, linking, opening. */
   reaching: Promise<Reached> | undefined;
 }

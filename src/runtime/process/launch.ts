@@ -1,14 +1,7 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { connect } from 'node:net';
-import type { Clock } from '../../core/clock.ts';
-import { AppError } from '../../core/errors.ts';
 import type { InstanceLabels } from '../../core/runtime.ts';
 import type { Slot } from './layout.ts';
 import { openLog } from './log-file.ts';
-
-const POLL_MS = 3;
-const READY_DEADLINE_MS = 10_000;
 
 /** The variable by which every process of an instance is known; its value is the path of the pid file. */
 export const MARK = 'MCP_PID_FILE';
@@ -80,32 +73,6 @@ export async function launch(
     failure = signal ? `the host was ended by ${signal}` : `the host ended with exit code ${code}`;
   });
   return { pid: child.pid, failure: () => failure, logStart };
-}
-
-/**
- * Waits until the host's socket accepts connections.
- * @param failure says why the host has ended, once it has
- * @throws AppError `server.failed` if the host ends, or takes longer than ten seconds; the signal's reason when it aborts
- */
-export async function ready(slot: Slot, clock: Clock, signal: AbortSignal, failure?: () => string | undefined) {
-  const deadline = clock.now() + READY_DEADLINE_MS;
-  for (;;) {
-    signal.throwIfAborted();
-    // A look for the file costs a fiftieth of a failed connection.
-    if (existsSync(slot.socket) && (await accepts(slot.socket))) return;
-    const ended = failure?.();
-    if (ended) throw new AppError('server.failed', ended);
-    if (clock.now() >= deadline)
-      throw new AppError('server.failed', `the host did not listen within ${READY_DEADLINE_MS / 1000} s`);
-    await clock.sleep(POLL_MS, signal);
-  }
-}
-
-function accepts(path: string): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const socket = connect(path);
-  socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-  return promise.finally(() => socket.destroy());
 }
 
 function environmentOf(slot: Slot, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

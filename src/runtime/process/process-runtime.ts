@@ -16,11 +16,12 @@ import type {
 import type { ProcessIdentity } from '../../core/session.ts';
 import { readPidFile, removeDeadPidFile } from '../../os/pid-file.ts';
 import type { ProcessTable } from '../../os/process-table.ts';
-import { type Launched, launch, MARK, ready } from './launch.ts';
+import { untilListening } from '../listening.ts';
+import { Turns } from '../turns.ts';
+import { type Launched, launch, MARK } from './launch.ts';
 import { Layout, type Slot } from './layout.ts';
 import { lastLines } from './log-file.ts';
 import { ProcessTree } from './process-tree.ts';
-import { Turns } from './turns.ts';
 
 /** How long an older incarnation gets to end before the next one starts, milliseconds. */
 const REPLACE_GRACE_MS = 2_000;
@@ -92,10 +93,6 @@ export class ProcessRuntime implements Runtime {
     return this.#options.table.usage([host.pid, ...this.#options.table.descendants(host.pid)]);
   }
 
-  /**
-   * Removes what a session leaves behind: its configuration files and its logs. For a session that is over.
-   * @throws AppError `server.busy` if an instance of it still runs
-   */
   async forget(session: SessionId): Promise<void> {
     for (const slot of this.#layout.occupied(session))
       if (this.#host(slot)) throw new AppError('server.busy', `${slot.server} of ${session} still runs: stop it first`);
@@ -125,7 +122,7 @@ export class ProcessRuntime implements Runtime {
     const host = launched?.pid === undefined ? undefined : table.identity(launched.pid);
     const began = clock.now();
     try {
-      await ready(slot, clock, signal, launched?.failure);
+      await untilListening(slot.socket, clock, signal, launched?.failure);
       const found = this.#find(slot);
       if (!found?.alive) throw new AppError('server.failed', 'the host listens but has no pid file');
       log.debug({ instance: slot.id, pid: found.instance.name, ms: clock.now() - began }, 'instance is ready');

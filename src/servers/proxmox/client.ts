@@ -2,6 +2,7 @@ import type * as z from 'zod';
 import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/logger.ts';
 import { type Backoff, backoffDelay } from '../../core/retry.ts';
+import type { ConnectOut } from '../../core/server-module.ts';
 import { within } from '../../core/within.ts';
 import type { Answer, Call, PveHttp } from './http.ts';
 import { type Login, loginOf } from './login.ts';
@@ -18,6 +19,8 @@ export interface ClientContext {
   /** A number in [0, 1). */
   readonly random: () => number;
   readonly log: Logger;
+  /** Makes the connections; absent: they are made directly. */
+  readonly connect?: ConnectOut;
 }
 
 /** The API of one Proxmox server. Calls may run at once; they share connections and login. */
@@ -63,7 +66,7 @@ export class PveClient {
   /** Sends a call that may safely be sent again, and does so while its connection fails. */
   async #send(call: Call, signal: AbortSignal): Promise<Answer> {
     // Loaded with the first call: undici takes about as long to load as all the rest, and no start has to wait for it.
-    this.#http ??= import('./http.ts').then(({ PveHttp }) => new PveHttp(this.#target));
+    this.#http ??= import('./http.ts').then(({ PveHttp }) => new PveHttp(this.#target, this.#context.connect));
     const http = await this.#http;
     for (let failures = 1; ; failures++) {
       const outcome = await http.send(call, signal).catch((error: unknown) => {

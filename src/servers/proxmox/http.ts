@@ -1,4 +1,6 @@
-import { Agent, request } from 'undici';
+import type { Socket } from 'node:net';
+import { Agent, buildConnector, request } from 'undici';
+import type { ConnectOut } from '../../core/server-module.ts';
 import { connectionErrorOf } from './pve-error.ts';
 import type { Target } from './target.ts';
 
@@ -29,13 +31,15 @@ export class PveHttp {
   readonly #target: Target;
   readonly #agent: Agent;
 
-  constructor(target: Target) {
+  /** @param connectOut makes the connections; absent: they are made directly */
+  constructor(target: Target, connectOut?: ConnectOut) {
     this.#target = target;
+    const tls = { rejectUnauthorized: target.verifySsl, timeout: Math.min(CONNECT_MS, target.timeoutMs) };
     this.#agent = new Agent({
       // HTTP/2 has no reason phrase.
       allowH2: false,
       connections: 8,
-      connect: { rejectUnauthorized: target.verifySsl, timeout: Math.min(CONNECT_MS, target.timeoutMs) },
+      connect: connectOut ? through(connectOut, tls) : tls,
       // The call's own deadline holds.
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -61,4 +65,16 @@ export class PveHttp {
       throw typeof code === 'string' ? connectionErrorOf(this.#target, code, error) : error;
     }
   }
+}
+
+/** TLS to the host itself, over a connection that somebody else makes. */
+function through(connectOut: ConnectOut, tls: buildConnector.BuildOptions): buildConnector.connector {
+  const secure = buildConnector({ ...tls, allowH2: false });
+  return (options, callback) => {
+    const host = options.hostname.replace(/^\[(.*)\]$/, '$1');
+    connectOut(host, Number(options.port || 443)).then(
+      (socket) => secure({ ...options, httpSocket: socket as Socket }, callback),
+      (error: Error) => callback(error, null),
+    );
+  };
 }

@@ -85,7 +85,7 @@ function bodyOf(body: string): { message: string; errors: [string, string][] } {
 
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/;
 const TRANSIENT =
-  /^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|UND_ERR_SOCKET|UND_ERR_CONNECT_TIMEOUT)$/;
+  /^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|EGRESS_DOWN|EGRESS_LIMIT|UND_ERR_SOCKET|UND_ERR_CONNECT_TIMEOUT)$/;
 
 /** What a connection that failed with `cause` means, by its code, which Node or undici gave it. */
 export function connectionErrorOf(target: Target, code: string, cause: unknown): PveError {
@@ -95,6 +95,13 @@ export function connectionErrorOf(target: Target, code: string, cause: unknown):
 
 function connectionProblem({ name, origin }: Target, code: string): string {
   const field = `servers.${name}`;
+  if (code === 'EGRESS_HOST')
+    return `may not be reached from here (${origin}). Its host and port must be in "egress" of this server's catalogue entry`;
+  if (code === 'EGRESS_ADDRESS')
+    return `has an address that no server may be connected to (${origin}). Check ${field}.host`;
+  if (code.startsWith('EGRESS_')) {
+    return `cannot be reached at ${origin}: the egress proxy did not make the connection (${code}). Its log has the reason`;
+  }
   if (code === 'ENOTFOUND') return `has a host that is not known (${origin}). Check ${field}.host`;
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     return `has a certificate for another name than that in ${origin}. Use the certificate's name in ${field}.host, or set ${field}.verify_ssl to false`;

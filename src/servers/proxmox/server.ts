@@ -39,7 +39,8 @@ export async function openProxmox(context: ServerContext, world: World): Promise
   const settings = await loadSettings(context.configDir, context.variables);
   const log = atLevel(context.log, settings.logLevel);
   const clients = new Map<string, PveClient>();
-  for (const [name, target] of settings.targets) clients.set(name, new PveClient(target, { ...world, log }));
+  const shared = { ...world, log, ...(context.connect ? { connect: context.connect } : {}) };
+  for (const [name, target] of settings.targets) clients.set(name, new PveClient(target, shared));
   const offered = TOOLS.filter((tool) => settings.allowed.has(tool.operation)).map((tool) => offer(tool, settings));
   const tools = new Map(offered.map((one) => [one.tool.name, one]));
 

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
+import { type Clock, systemClock } from '../../core/clock.ts';
 import { AppError, messageOf, StoreUnavailable } from '../../core/errors.ts';
 import type { Lease } from '../../core/lease.ts';
 import { openDatabase, SQLITE, sqliteCode } from './database.ts';
@@ -23,15 +24,15 @@ export class FileLease implements Lease {
   }
 
   /**
-   * Takes the lease, at once or not at all; the epoch is one more than the last holder's.
+   * Takes the lease, at once or not at all.
    * @param path the lease's file, in the state directory
    * @throws AppError `lease.held` if another manager has it; StoreUnavailable if the file cannot be used
    */
-  static async acquire(path: string): Promise<FileLease> {
+  static async acquire(path: string, clock: Clock = systemClock): Promise<FileLease> {
     let db: DatabaseSync | undefined;
     try {
       db = openDatabase(path, BUSY_MS);
-      return new FileLease(db, lockAndCount(db));
+      return new FileLease(db, lockAndCount(db, clock.now()));
     } catch (error) {
       db?.close();
       throw asLeaseError(path, error);
@@ -54,12 +55,14 @@ export class FileLease implements Lease {
  * `BEGIN EXCLUSIVE` takes it in one step: a read before it could leave two that start at once in each other's way.
  * The rollback journal with `synchronous = FULL` lets an epoch outlive a power failure.
  */
-function lockAndCount(db: DatabaseSync): number {
+function lockAndCount(db: DatabaseSync, now: number): number {
   db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; BEGIN EXCLUSIVE');
   db.exec('CREATE TABLE IF NOT EXISTS lease (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL) STRICT');
   const row = db
-    .prepare('INSERT INTO lease VALUES (1, 1) ON CONFLICT DO UPDATE SET epoch = epoch + 1 RETURNING epoch')
-    .get();
+    .prepare(
+      'INSERT INTO lease VALUES (1, :now) ON CONFLICT DO UPDATE SET epoch = max(epoch + 1, :now) RETURNING epoch',
+    )
+    .get({ now });
   db.exec('COMMIT');
   return row?.epoch as number;
 }

@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { StoreUnavailable } from '../../core/errors.ts';
 
 /** Kept in the file as `user_version`. */
-const VERSION = 1;
+const VERSION = 2;
 
 /** A session's columns repeat what statements compare; `record` is the whole record as JSON. Times in milliseconds. */
 const TABLES = `
@@ -24,6 +24,15 @@ const TABLES = `
   ) STRICT, WITHOUT ROWID;
 `;
 
+/** At most one row: see `SessionStore.generation`. Not `begun`: it is only prepared. */
+const GENERATION = `
+  CREATE TABLE generation (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    name TEXT NOT NULL,
+    begun INTEGER NOT NULL
+  ) STRICT;
+`;
+
 /**
  * Makes the tables in a new file and checks an existing one.
  * @throws StoreUnavailable for a file of a newer version, of another program, or a damaged one; the message names it
@@ -34,15 +43,19 @@ export function prepareSchema(db: DatabaseSync, path: string): void {
     throw new StoreUnavailable(
       `The store ${path} was written by a newer version of this program (format ${version}, this one knows ${VERSION}): upgrade the program, or give it another state directory`,
     );
-  if (version === VERSION) {
+  if (version === 1 || version === VERSION) {
     check(db, path);
+    // Format 1 had no generation; its files were complete.
+    if (version === 1)
+      db.exec(`BEGIN IMMEDIATE; ${GENERATION} INSERT INTO generation VALUES (1, 'format 1', 1);
+        PRAGMA user_version = ${VERSION}; COMMIT`);
     return;
   }
   if (db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get())
     throw new StoreUnavailable(
       `The file ${path} is a database of another program: move it away, or give this program another state directory`,
     );
-  db.exec(`BEGIN IMMEDIATE; ${TABLES} PRAGMA user_version = ${VERSION}; COMMIT`);
+  db.exec(`BEGIN IMMEDIATE; ${TABLES} ${GENERATION} PRAGMA user_version = ${VERSION}; COMMIT`);
 }
 
 /** Finds damage now, where the operator sees it, and not in the middle of somebody's work. */

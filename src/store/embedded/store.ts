@@ -45,6 +45,18 @@ export class EmbeddedStore implements SessionStore, ConnectionStore, AsyncDispos
     }
   }
 
+  async generation(): Promise<string | undefined> {
+    return this.#attempt(() => this.#statements.generation.get()?.name as string | undefined);
+  }
+
+  async prepare(generation: string): Promise<boolean> {
+    return this.#attempt(() => this.#run('prepare', generation));
+  }
+
+  async begin(generation: string): Promise<boolean> {
+    return this.#attempt(() => this.#run('begin', generation));
+  }
+
   async create(record: SessionRecord): Promise<boolean> {
     const now = this.#clock.now();
     return this.#attempt(() => {
@@ -138,6 +150,10 @@ type Statements = Record<keyof typeof SQL, StatementSync>;
 
 /** A session is there while `deadline` lies in the future. */
 const SQL = {
+  generation: 'SELECT name FROM generation WHERE begun = 1',
+  prepare: `INSERT INTO generation VALUES (1, ?, 0)
+    ON CONFLICT DO UPDATE SET name = excluded.name WHERE begun = 0`,
+  begin: 'UPDATE generation SET begun = 1 WHERE name = ? AND begun = 0',
   purge: 'DELETE FROM sessions WHERE deadline <= ?',
   create: `INSERT INTO sessions (nonce, version, idle_ttl, max_at, record, deadline, id)
     VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,

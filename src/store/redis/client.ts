@@ -1,9 +1,14 @@
 import { Redis } from 'ioredis';
 import { backoffDelay } from '../../core/retry.ts';
+import { ACQUIRE } from './scripts/acquire.ts';
 import { ADD_CONNECTION } from './scripts/add-connection.ts';
+import { BEGIN } from './scripts/begin.ts';
 import { CREATE } from './scripts/create.ts';
 import { ENLIST } from './scripts/enlist.ts';
+import { PREPARE } from './scripts/prepare.ts';
 import { PURGE } from './scripts/purge.ts';
+import { RELEASE } from './scripts/release.ts';
+import { RENEW } from './scripts/renew.ts';
 import { REPLACE } from './scripts/replace.ts';
 import { TOUCH } from './scripts/touch.ts';
 
@@ -11,12 +16,17 @@ const RECONNECT = { baseMs: 50, maxMs: 1000 };
 
 /** The scripts as methods, as ioredis makes them; each file in scripts/ says what its arguments and result are. */
 export interface Scripts {
+  prepareGeneration(key: string, name: string): Promise<number>;
+  beginGeneration(key: string, name: string): Promise<number>;
   createSession(session: string, ...record: string[]): Promise<number>;
   touchSession(session: string): Promise<[record: string, deadline: number] | null>;
   replaceSession(session: string, ...recordAndVersion: string[]): Promise<number>;
   addConnection(session: string, field: string, record: string): Promise<number>;
   enlist(deadlines: string, id: string, idle: string, max: string): Promise<null>;
   purge(deadlines: string, ...ids: string[]): Promise<null>;
+  acquireLease(lease: string, epoch: string, holder: string, ttl: string): Promise<number>;
+  renewLease(lease: string, holder: string, ttl: string): Promise<number>;
+  releaseLease(lease: string, holder: string): Promise<number>;
 }
 export type RedisClient = Redis & Scripts;
 
@@ -37,12 +47,17 @@ export function connectRedis(url: string, answerMs: number): RedisClient {
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
     disableClientInfo: true,
     scripts: {
+      prepareGeneration: { lua: PREPARE, numberOfKeys: 1 },
+      beginGeneration: { lua: BEGIN, numberOfKeys: 1 },
       createSession: { lua: CREATE, numberOfKeys: 1 },
       touchSession: { lua: TOUCH, numberOfKeys: 1 },
       replaceSession: { lua: REPLACE, numberOfKeys: 1 },
       addConnection: { lua: ADD_CONNECTION, numberOfKeys: 1 },
       enlist: { lua: ENLIST, numberOfKeys: 1 },
       purge: { lua: PURGE, numberOfKeys: 1 },
+      acquireLease: { lua: ACQUIRE, numberOfKeys: 2 },
+      renewLease: { lua: RENEW, numberOfKeys: 1 },
+      releaseLease: { lua: RELEASE, numberOfKeys: 1 },
     },
   }) as RedisClient;
   client.setMaxListeners(0);

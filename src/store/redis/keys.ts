@@ -7,9 +7,15 @@ import type { ConnectionId, SessionId } from '../../core/ids.ts';
  * |---|---|---|---|
  * | `{prefix}{session in braces}:session` | hash | the fields of `FIELDS`, and `connection:{id}` for each connection | to the session's deadline |
  * | `{prefix}deadlines` | sorted set | session id, scored with its deadline | none |
+ * | `{prefix}{controller}:lease` | string | who is the controller: a word of its own | the lease's |
+ * | `{prefix}{controller}:epoch` | string | the last lease's epoch | none |
+ * | `{prefix}{deployment}:signals`, `:calls` | channels | session ids; what is asked of the controller | - |
+ * | `{prefix}{deployment}:answers:{gateway}` | channel | what the controller answered this gateway | - |
+ * | `{prefix}generation` | hash | `begun`: names the time since this store began, not there if it is new or was emptied; `prepared`: what is to begin | none |
  *
  * A session and its connections are one key, so they can only live, expire and be deleted together. The braces are Redis
- * Cluster's hash tag (cluster specification, "Hash tags").
+ * Cluster's hash tag (cluster specification, "Hash tags"): lease and epoch are changed by one script. Channels do not belong to
+ * a database as keys do, so they carry the deployment's name.
  */
 export class RedisKeys {
   readonly #prefix: string;
@@ -22,10 +28,37 @@ export class RedisKeys {
     return `${this.#prefix}{${id}}:session`;
   }
 
+  get generation(): string {
+    return `${this.#prefix}generation`;
+  }
+
   get deadlines(): string {
     return `${this.#prefix}deadlines`;
   }
+
+  get lease(): string {
+    return `${this.#prefix}{controller}:lease`;
+  }
+
+  get epoch(): string {
+    return `${this.#prefix}{controller}:epoch`;
+  }
+
+  signals(deployment: string): string {
+    return `${this.#prefix}${deployment}:signals`;
+  }
+
+  calls(deployment: string): string {
+    return `${this.#prefix}${deployment}:calls`;
+  }
+
+  answers(deployment: string, gateway: string): string {
+    return `${this.#prefix}${deployment}:answers:${gateway}`;
+  }
 }
+
+/** First part of every key where nothing else is said. */
+export const DEFAULT_PREFIX = 'mcp:';
 
 /** Fields that every session's hash has: the record as JSON, and what scripts compare of it (milliseconds). */
 export const FIELDS = ['record', 'nonce', 'version', 'idle', 'max'] as const;

@@ -1,24 +1,16 @@
-import { once } from 'node:events';
-import type { Clock } from '../../core/clock.ts';
 import type { ConnectionRecord } from '../../core/connection.ts';
-import { messageOf, StoreUnavailable } from '../../core/errors.ts';
 import type { ConnectionId, SessionId } from '../../core/ids.ts';
 import type { SessionRecord } from '../../core/session.ts';
 import type { ConnectionStore, SessionStore } from '../../core/store.ts';
-import { connectRedis, type RedisClient } from './client.ts';
-import { connectionField, FIELDS, RedisKeys } from './keys.ts';
+import { RedisConnection, type RedisOptions } from './connection.ts';
+import { connectionField, DEFAULT_PREFIX, FIELDS, RedisKeys } from './keys.ts';
 
 /** Sessions read at a time by `list`. */
 const PAGE = 100;
 
-export interface RedisStoreOptions {
-  /** `redis://[user:password@]host:port[/db]`, `rediss://...` for TLS, or the path of a Unix socket. */
-  readonly url: string;
+export interface RedisStoreOptions extends RedisOptions {
   /** First part of every key; `mcp:` by default. */
   readonly prefix?: string;
-  readonly clock: Clock;
-  /** How long one operation may take, finding a connection included, milliseconds; 600 by default. */
-  readonly commandTimeoutMs?: number;
 }
 
 /**
@@ -35,51 +27,59 @@ export interface RedisStoreOptions {
  */
 export class RedisStore implements SessionStore, ConnectionStore, AsyncDisposable {
   readonly #keys: RedisKeys;
-  readonly #clock: Clock;
-  readonly #timeoutMs: number;
-  readonly #redis: RedisClient;
+  readonly #redis: RedisConnection;
 
   /** Connects in the background: the first operation waits for it. */
   constructor(options: RedisStoreOptions) {
-    this.#keys = new RedisKeys(options.prefix ?? 'mcp:');
-    this.#clock = options.clock;
-    this.#timeoutMs = options.commandTimeoutMs ?? 600;
-    this.#redis = connectRedis(options.url, this.#timeoutMs);
+    this.#keys = new RedisKeys(options.prefix ?? DEFAULT_PREFIX);
+    this.#redis = new RedisConnection(options);
+  }
+
+  async generation(): Promise<string | undefined> {
+    return (await this.#redis.ask((redis) => redis.hget(this.#keys.generation, 'begun'))) ?? undefined;
+  }
+
+  async prepare(generation: string): Promise<boolean> {
+    return (await this.#redis.ask((redis) => redis.prepareGeneration(this.#keys.generation, generation))) === 1;
+  }
+
+  async begin(generation: string): Promise<boolean> {
+    return (await this.#redis.ask((redis) => redis.beginGeneration(this.#keys.generation, generation))) === 1;
   }
 
   async create(record: SessionRecord): Promise<boolean> {
     const [deadlines, session] = [this.#keys.deadlines, this.#keys.session(record.id)];
-    return this.#ask(async (redis) => {
+    return this.#redis.ask(async (redis) => {
       await redis.enlist(deadlines, record.id, String(record.idleTtlMs), String(record.maxAt));
       return (await redis.createSession(session, ...values(record))) === 1;
     });
   }
 
   async touch(id: SessionId): Promise<SessionRecord | undefined> {
-    const touched = await this.#ask((redis) => redis.touchSession(this.#keys.session(id)));
+    const touched = await this.#redis.ask((redis) => redis.touchSession(this.#keys.session(id)));
     if (!touched) return undefined;
     const [record, deadline] = touched;
-    this.#redis.zadd(this.#keys.deadlines, deadline, id).catch(() => {}); // see above: a score may be too early
+    this.#redis.client.zadd(this.#keys.deadlines, deadline, id).catch(() => {}); // see above: a score may be too early
     return JSON.parse(record) as SessionRecord;
   }
 
   async peek(id: SessionId): Promise<SessionRecord | undefined> {
-    return parsed(await this.#ask((redis) => redis.hget(this.#keys.session(id), 'record')));
+    return parsed(await this.#redis.ask((redis) => redis.hget(this.#keys.session(id), 'record')));
   }
 
   async deadline(id: SessionId): Promise<number | undefined> {
-    const at = await this.#ask((redis) => redis.pexpiretime(this.#keys.session(id)));
+    const at = await this.#redis.ask((redis) => redis.pexpiretime(this.#keys.session(id)));
     return at < 0 ? undefined : at;
   }
 
   async replace(next: SessionRecord): Promise<boolean> {
     const before = String(next.version - 1);
     const session = this.#keys.session(next.id);
-    return (await this.#ask((redis) => redis.replaceSession(session, ...values(next), before))) === 1;
+    return (await this.#redis.ask((redis) => redis.replaceSession(session, ...values(next), before))) === 1;
   }
 
   async delete(id: SessionId): Promise<boolean> {
-    return (await this.#ask((redis) => redis.del(this.#keys.session(id)))) === 1;
+    return (await this.#redis.ask((redis) => redis.del(this.#keys.session(id)))) === 1;
   }
 
   /**
@@ -87,65 +87,38 @@ export class RedisStore implements SessionStore, ConnectionStore, AsyncDisposabl
    * The ids are read in one command, so none is missed or comes twice whatever happens meanwhile.
    */
   async *list(): AsyncIterable<SessionRecord> {
-    const ids = await this.#ask((redis) => redis.zrange(this.#keys.deadlines, '0', '-1'));
+    const ids = await this.#redis.ask((redis) => redis.zrange(this.#keys.deadlines, '0', '-1'));
     for (let start = 0; start < ids.length; start += PAGE) {
       const page = ids.slice(start, start + PAGE);
-      const records = await this.#ask((redis) =>
+      const records = await this.#redis.ask((redis) =>
         Promise.all(page.map((id) => redis.hget(this.#keys.session(id), 'record'))),
       );
       const over = page.filter((_, n) => records[n] === null);
-      if (over.length > 0) await this.#ask((redis) => redis.purge(this.#keys.deadlines, ...over));
+      if (over.length > 0) await this.#redis.ask((redis) => redis.purge(this.#keys.deadlines, ...over));
       for (const record of records) if (record) yield JSON.parse(record) as SessionRecord;
     }
   }
 
   async add(record: ConnectionRecord): Promise<boolean> {
     const [session, field] = [this.#keys.session(record.session), connectionField(record.id)];
-    return (await this.#ask((redis) => redis.addConnection(session, field, JSON.stringify(record)))) === 1;
+    return (await this.#redis.ask((redis) => redis.addConnection(session, field, JSON.stringify(record)))) === 1;
   }
 
   async find(session: SessionId, id: ConnectionId): Promise<ConnectionRecord | undefined> {
-    return parsed(await this.#ask((redis) => redis.hget(this.#keys.session(session), connectionField(id))));
+    return parsed(await this.#redis.ask((redis) => redis.hget(this.#keys.session(session), connectionField(id))));
   }
 
   async remove(session: SessionId, id: ConnectionId): Promise<boolean> {
-    return (await this.#ask((redis) => redis.hdel(this.#keys.session(session), connectionField(id)))) === 1;
+    return (await this.#redis.ask((redis) => redis.hdel(this.#keys.session(session), connectionField(id)))) === 1;
   }
 
   async count(session: SessionId): Promise<number> {
-    const fields = await this.#ask((redis) => redis.hlen(this.#keys.session(session)));
+    const fields = await this.#redis.ask((redis) => redis.hlen(this.#keys.session(session)));
     return Math.max(0, fields - FIELDS.length);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#redis.status === 'ready') await this.#ask((redis) => redis.quit()).catch(() => {});
-    this.#redis.disconnect();
-  }
-
-  /** One operation, with one deadline over all of it. Every failure of Redis or of the way to it is an outage. */
-  async #ask<T>(question: (redis: RedisClient) => Promise<T>): Promise<T> {
-    const settled = new AbortController();
-    try {
-      return await Promise.race([this.#answer(question, settled.signal), this.#timeout(settled.signal)]);
-    } catch (error) {
-      throw new StoreUnavailable(
-        `Redis cannot be used (${messageOf(error)}): see that it runs and can be reached`,
-        error,
-      );
-    } finally {
-      settled.abort();
-    }
-  }
-
-  async #answer<T>(question: (redis: RedisClient) => Promise<T>, signal: AbortSignal): Promise<T> {
-    if (this.#redis.status !== 'ready') await once(this.#redis, 'ready', { signal });
-    signal.throwIfAborted();
-    return question(this.#redis);
-  }
-
-  async #timeout(signal: AbortSignal): Promise<never> {
-    await this.#clock.sleep(this.#timeoutMs, signal);
-    throw new Error(`no answer within ${this.#timeoutMs} ms`);
+    await this.#redis[Symbol.asyncDispose]();
   }
 }
 

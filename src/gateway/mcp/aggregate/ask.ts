@@ -32,9 +32,11 @@ export function ask(
       {
         entry: (_offset, answer, last) => {
           if (!last) return;
-          const message = JSON.parse(answer.toString()) as RpcMessage;
-          if ('result' in message) resolve(message.result);
-          else reject(new AppError('upstream.failed', 'error' in message ? message.error.message : 'no answer'));
+          try {
+            resolve(resultOf(answer));
+          } catch (error) {
+            reject(error);
+          }
         },
         end: () => reject(new AppError('upstream.failed', 'the server did not answer')),
         failed: reject,
@@ -45,4 +47,17 @@ export function ask(
       reject(signal.reason);
     });
   });
+}
+
+/** @throws AppError `upstream.failed` for an error, and for a result that would spoil the list of all servers */
+function resultOf(answer: Buffer): Record<string, unknown> {
+  const message = JSON.parse(answer.toString()) as RpcMessage;
+  if (!('result' in message))
+    throw new AppError('upstream.failed', 'error' in message ? message.error.message : 'no answer');
+  try {
+    JSON.stringify(message.result); // what is nested too deeply can be read, but not written
+  } catch {
+    throw new AppError('upstream.failed', 'its answer is nested too deeply');
+  }
+  return message.result;
 }

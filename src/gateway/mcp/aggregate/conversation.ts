@@ -3,6 +3,7 @@ import { AppError, asAppError } from '../../../core/errors.ts';
 import { HostRefused } from '../../../core/host-link.ts';
 import type { ServerName } from '../../../core/ids.ts';
 import { isResponse, type RpcRequest } from '../../../core/json-rpc.ts';
+import { serverOf } from '../../../core/session.ts';
 import { within } from '../../../core/within.ts';
 import type { Conversation } from '../conversation.ts';
 import type { RequestCursor, StandaloneCursor } from '../event-id.ts';
@@ -16,7 +17,7 @@ import { StandaloneStream } from '../standalone-stream.ts';
 import type { Target } from '../target.ts';
 import { ask } from './ask.ts';
 import { type Greeting, mergeGreetings } from './greeting.ts';
-import { decodeCursor, LIST_METHODS, type ListAnswer, type ListMethod, mergeLists } from './lists.ts';
+import { decodeCursor, type ListAnswer, type ListMethod, listMethod, mergeLists } from './lists.ts';
 import { splitId } from './names.ts';
 import { route } from './route.ts';
 import { translator } from './translate.ts';
@@ -38,12 +39,15 @@ export class AggregateConversation implements Conversation {
   readonly #targets = new Map<ServerName, Target>();
   /** False until the client was told of an initialization. */
   #greeted: boolean;
-  streams = 0;
+  readonly #streams = new Set<StandaloneStream>();
+  /** The session's servers when somebody last looked whether they have changed. */
+  #before: readonly ServerName[];
 
   constructor(options: AggregateOptions, record: ConnectionRecord, greeted: boolean) {
     this.#options = options;
     this.record = record;
     this.#greeted = greeted;
+    this.#before = this.#servers();
   }
 
   /** One server that is down does not take the others with it: its absence is told in the instructions. */
@@ -66,6 +70,8 @@ export class AggregateConversation implements Conversation {
     const failures = greetings.filter((greeting) => 'error' in greeting);
     if (failures[0] && failures.length === greetings.length) throw failures[0].error;
     this.#greeted = true;
+    // Those that were absent too: the client is not going to say again that it is initialized.
+    for (const target of this.#targets.values()) target.resume = true;
     return mergeGreetings(greetings, this.record.protocolVersion, this.#options.version);
   }
 
@@ -74,10 +80,9 @@ export class AggregateConversation implements Conversation {
     const merged = this.#merged(incoming);
     if (merged) {
       const { id } = message;
-      merged.then(
-        (result) => reply.json(200, JSON.stringify({ jsonrpc: '2.0', id, result })),
-        (error: unknown) => reply.fail(asAppError(error), id),
-      );
+      merged
+        .then((result) => reply.json(200, JSON.stringify({ jsonrpc: '2.0', id, result })))
+        .catch((error: unknown) => reply.fail(asAppError(error), id));
       return;
     }
     const { server, params } = route(message, this.#servers());
@@ -88,7 +93,7 @@ export class AggregateConversation implements Conversation {
 
   /** What is asked of all servers at once; undefined: it is for one of them. */
   #merged(incoming: IncomingRequest): Promise<object> | undefined {
-    const list = LIST_METHODS[incoming.message.method];
+    const list = listMethod(incoming.message.method);
     if (list) return this.#list(list, incoming);
     return incoming.message.method === 'logging/setLevel' ? this.#setLevel(incoming) : undefined;
   }
@@ -109,27 +114,47 @@ export class AggregateConversation implements Conversation {
       if (token) await to(token.server, { ...message, params: { ...message.params, progressToken: token.own } });
       return;
     }
-    // What concerns a request goes to every server that may run it: a host ignores ids that it does not know.
-    await Promise.all(this.#reached().map((server) => to(server, message)));
+    // What concerns a request goes to every server that may run it: a host ignores ids that it does not know. Nobody waits
+    // for a server that is down.
+    const sent = this.#reached().map((server) => to(server, message));
+    if (sent.length > 0) await Promise.any(sent).catch(() => sent[0]);
   }
 
   resume(cursor: RequestCursor, reply: Reply): void {
-    const target = this.#target(this.#known(cursor.server));
+    if (!serverOf(this.#options.live.record, cursor.server))
+      throw new AppError('request.invalid', 'This Last-Event-ID is not one that was given here');
+    const target = this.#target(cursor.server);
     new RequestStream(this.#options.reach, target, reply, translator(target.server)).resume(cursor);
   }
 
   listen(cursor: StandaloneCursor | undefined, reply: Reply): void {
-    this.streams += 1;
-    reply.onClose(() => {
-      this.streams -= 1;
-    });
     const { reach, clock } = this.#options;
     const stream = new StandaloneStream(reach, reply, clock, cursor?.offsets);
-    for (const server of this.#servers()) stream.add(this.#target(server), translator(server));
+    this.#streams.add(stream);
+    reply.onClose(() => this.#streams.delete(stream));
+    for (const server of this.#servers()) this.#follow(stream, server);
+  }
+
+  changed(): void {
+    const servers = this.#servers();
+    const gone = this.#before.filter((server) => !servers.includes(server));
+    this.#before = servers;
+    for (const stream of this.#streams) {
+      for (const server of servers) this.#follow(stream, server);
+      for (const server of gone) stream.resync(this.#target(server));
+    }
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#targets.values()].map((target) => target.link?.close(this.record.id).catch(() => {})));
+    // Those too that another gateway opened: they were not reached from here.
+    const servers = new Set([...this.#targets.keys(), ...this.#servers()]);
+    await Promise.all([...servers].map((server) => this.#options.reach.close(this.#target(server))));
+  }
+
+  /** A server that was not reached from here may be one that the client was told is absent. */
+  #follow(stream: StandaloneStream, server: ServerName): void {
+    const target = this.#target(server);
+    stream.add(target, translator(server), target.facts !== undefined);
   }
 
   /** The session's servers that should run. */
@@ -141,14 +166,6 @@ export class AggregateConversation implements Conversation {
   /** Those that a notification has a meaning for. */
   #reached(): ServerName[] {
     return this.#servers().filter((server) => this.#target(server).link !== undefined || this.#target(server).resume);
-  }
-
-  #known(server: ServerName): ServerName {
-    if (this.#servers().includes(server)) return server;
-    throw new AppError(
-      'server.unknown',
-      `This session runs no server "${server}"; it runs: ${this.#servers().join(', ')}`,
-    );
   }
 
   #target(server: ServerName): Target {

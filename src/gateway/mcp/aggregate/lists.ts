@@ -16,7 +16,7 @@ const byName = (server: ServerName, entry: Fields): Fields => ({
   name: publicName(server, String(entry.name)),
 });
 
-export const LIST_METHODS: Readonly<Record<string, ListMethod>> = {
+const METHODS: Readonly<Record<string, ListMethod>> = {
   'tools/list': { field: 'tools', capability: 'tools', rename: byName },
   'prompts/list': { field: 'prompts', capability: 'prompts', rename: byName },
   'resources/list': {
@@ -30,6 +30,10 @@ export const LIST_METHODS: Readonly<Record<string, ListMethod>> = {
     rename: (server, entry) => ({ ...entry, uriTemplate: publicUri(server, String(entry.uriTemplate)) }),
   },
 };
+
+/** Undefined: the method is none of these. Names come from clients: what every object inherits is none of them. */
+export const listMethod = (method: string): ListMethod | undefined =>
+  Object.hasOwn(METHODS, method) ? METHODS[method] : undefined;
 
 /** One server's answer, or why there is none. */
 export type ListAnswer = { readonly server: ServerName } & ({ readonly result: Fields } | { readonly error: AppError });
@@ -53,7 +57,9 @@ export function mergeLists(method: ListMethod, answers: readonly ListAnswer[]): 
       continue;
     }
     const page = answer.result[method.field];
-    for (const entry of Array.isArray(page) ? page : []) entries.push(method.rename(answer.server, entry as Fields));
+    // What is no object is no entry: it must not spoil the list of the others.
+    for (const entry of Array.isArray(page) ? page : [])
+      if (typeof entry === 'object' && entry !== null) entries.push(method.rename(answer.server, entry as Fields));
     if (answer.result.nextCursor !== undefined) cursors[answer.server] = answer.result.nextCursor;
   }
   const absent = Object.keys(unavailable).length;

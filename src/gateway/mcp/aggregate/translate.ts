@@ -25,7 +25,14 @@ export function translator(server: ServerName): Translate {
   };
 }
 
-const encode = (message: object): Buffer => Buffer.from(JSON.stringify(message));
+/** Undefined: it is nested too deeply to be written, though it could be read. */
+function encode(message: object): Buffer | undefined {
+  try {
+    return Buffer.from(JSON.stringify(message));
+  } catch {
+    return undefined;
+  }
+}
 
 /** The token that the server wants progress reported under. */
 function publicToken(server: ServerName, params: Fields): Fields {

@@ -1,0 +1,133 @@
+import { randomUUID } from 'node:crypto';
+import type { HostControl } from '../core/channel.ts';
+import type { Clock } from '../core/clock.ts';
+import { AppError, StoreEmptied } from '../core/errors.ts';
+import type { SessionId } from '../core/ids.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Instance, InstanceId } from '../core/runtime.ts';
+import type { SessionRecord } from '../core/session.ts';
+import type { SessionStore } from '../core/store.ts';
+import { within } from '../core/within.ts';
+import type { InstanceKeys } from '../sessions/instance-keys.ts';
+import type { RecordSeal } from '../sessions/record-seal.ts';
+import { inBatches } from './in-batches.ts';
+import type { Present } from './instances.ts';
+import { newest, rebuilt } from './rebuilt.ts';
+import type { RecordMemory } from './record-memory.ts';
+
+/** How long a host may take to give its record back, milliseconds. */
+const RECORD_MS = 2000;
+
+export interface RebuildOptions {
+  readonly store: SessionStore;
+  readonly hosts: Pick<HostControl, 'record'>;
+  readonly keys: InstanceKeys;
+  readonly records: RecordSeal;
+  readonly memory: RecordMemory;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * The records of all sessions, made again where the store has lost them (D5): from what was seen last (`memory`), from what the
+ * starts in progress were begun with, and from the hosts, each of which keeps the record that it was started with. The newest
+ * counts. When all are there the store begins a new generation; until then nothing is taken for over.
+ *
+ * An instance whose host does not give a record (it hangs, or was started with another deployment's key) is *spared*: left
+ * alone and asked again with each look, until its label's deadline. Sparing is not kept: the next controller finds the store
+ * complete, and an instance without a record is none of it.
+ */
+export class Rebuild {
+  readonly #options: RebuildOptions;
+  readonly #starting: () => Iterable<SessionRecord>;
+  readonly #spared = new Map<InstanceId, Instance>();
+
+  /** @param starting records of the starts in progress */
+  constructor(options: RebuildOptions, starting: () => Iterable<SessionRecord>) {
+    this.#options = options;
+    this.#starting = starting;
+  }
+
+  /**
+   * All records, complete. Throws `StoreEmptied` if the store was emptied meanwhile: to be called again; and `StoreUnavailable`.
+   * @param actual what runs
+   */
+  async list(actual: ReadonlyMap<string, Present>): Promise<Map<SessionId, SessionRecord>> {
+    const { store, memory, clock } = this.#options;
+    const generation = await store.generation();
+    if (generation === undefined) await this.#rebuild(running(actual));
+    const records = new Map<SessionId, SessionRecord>();
+    for await (const record of store.list()) records.set(record.id, record);
+    const now = await store.generation();
+    if (now === undefined || (generation !== undefined && now !== generation)) throw new StoreEmptied();
+    memory.sawAll(records, clock.now());
+    return records;
+  }
+
+  /** Whether this instance, which has no record, is to be left alone. */
+  isSpared({ id, labels }: Instance): boolean {
+    return this.#spared.has(id) && this.#options.clock.now() < labels.deadline;
+  }
+
+  async #rebuild(instances: readonly Instance[]): Promise<void> {
+    const { store, memory, clock, log } = this.#options;
+    const generation = randomUUID();
+    if (!(await store.prepare(generation))) throw new StoreEmptied(); // somebody else was faster: look again
+    const known = await this.#recordsOf(instances);
+    const mute = instances.filter(({ id }) => !known.has(id));
+    const best = newest([...memory.recent(clock.now()), ...this.#starting(), ...known.values()]);
+    for (const record of best.values()) await this.#create(record, instances, known);
+    this.#spared.clear();
+    for (const instance of mute) if (!isOf(best, instance)) this.#spared.set(instance.id, instance);
+    // False: emptied once more. What was made may be gone again.
+    if (!(await store.begin(generation))) throw new StoreEmptied();
+    if (best.size + mute.length === 0) return;
+    log.warn({ sessions: best.size, spared: this.#spared.size }, 'the store was empty: sessions made again');
+  }
+
+  /** Asks the spared ones again. Throws `StoreUnavailable`. */
+  async askAgain(actual: ReadonlyMap<string, Present>): Promise<void> {
+    if (this.#spared.size === 0) return;
+    const instances = running(actual);
+    const spared = instances.filter(({ id }) => this.#spared.has(id));
+    for (const id of this.#spared.keys()) if (!spared.some((other) => other.id === id)) this.#spared.delete(id);
+    const known = await this.#recordsOf(spared);
+    for (const record of newest(known.values()).values()) await this.#create(record, instances, known);
+    for (const id of known.keys()) this.#spared.delete(id);
+  }
+
+  async #create(
+    record: SessionRecord,
+    instances: readonly Instance[],
+    known: ReadonlyMap<InstanceId, SessionRecord>,
+  ): Promise<void> {
+    const mine = instances.filter(({ labels }) => labels.session === record.id && labels.nonce === record.nonce);
+    const now = this.#options.clock.now();
+    await this.#options.store.create(rebuilt(record, mine, (instance) => known.has(instance.id), now));
+  }
+
+  /** What the hosts of these instances kept. */
+  async #recordsOf(instances: readonly Instance[]): Promise<Map<InstanceId, SessionRecord>> {
+    const found = new Map<InstanceId, SessionRecord>();
+    await inBatches(instances, async (instance) => {
+      const record = await this.#recordOf(instance).catch(() => undefined);
+      if (record) found.set(instance.id, record);
+    });
+    return found;
+  }
+
+  async #recordOf({ labels, endpoint }: Instance): Promise<SessionRecord> {
+    const { hosts, keys, records, clock } = this.#options;
+    const session = { id: labels.session, nonce: labels.nonce };
+    const secret = keys.secretOf(session, labels.server, labels.incarnation);
+    const late = () => new AppError('server.failed', 'The host does not answer');
+    const ask = (signal: AbortSignal) => hosts.record(endpoint, secret, signal);
+    return records.open(session, await within(clock, RECORD_MS, late, ask));
+  }
+}
+
+const running = (actual: ReadonlyMap<string, Present>): Instance[] =>
+  [...actual.values()].filter(({ phase }) => phase === 'running').map(({ instance }) => instance);
+
+const isOf = (records: ReadonlyMap<SessionId, SessionRecord>, { labels }: Instance): boolean =>
+  records.get(labels.session)?.nonce === labels.nonce;

@@ -1,0 +1,60 @@
+import { once } from 'node:events';
+import { flushCompileCache } from 'node:module';
+import { parseArgs } from 'node:util';
+import type { Config } from '../config.ts';
+import { loadConfig } from '../config.ts';
+import { AppError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import { createLogger } from '../telemetry/logger.ts';
+
+/** A role that serves. Its disposal ends it in order, and leaves the instances running. */
+export interface Running extends AsyncDisposable {
+  /** Base URL, without a slash at its end. */
+  readonly url: string;
+}
+
+/** A role that runs until it is told to end. */
+export interface Role {
+  /** The program's first argument. */
+  readonly name: string;
+  /** Throws AppError for everything that keeps it from starting; nothing is left behind then. */
+  readonly start: (config: Config, log: Logger) => Promise<Running>;
+  /** What people read once it serves. */
+  readonly greeting: (url: string) => string;
+}
+
+/**
+ * Runs a role until SIGTERM or SIGINT: `{name} [--config FILE]`.
+ * @returns the exit code: 0 ended as asked, 1 could not start (one message on stderr says why and what to do)
+ */
+export async function runRole(role: Role, argv: string[]): Promise<number> {
+  const ended = new AbortController();
+  const end = () => ended.abort();
+  // Not `once`: npm passes on the Ctrl-C that the terminal has sent to both, and the second must not cut the end short.
+  process.on('SIGTERM', end).on('SIGINT', end);
+  try {
+    const config = configFrom(role.name, argv);
+    const log = createLogger({ level: config.logLevel });
+    await using running = await role.start(config, log);
+    process.stdout.write(`${role.greeting(running.url)}\n`);
+    // What was compiled until now is what the next start needs.
+    setImmediate(flushCompileCache);
+    if (!ended.signal.aborted) await once(ended.signal, 'abort');
+    log.info({}, 'ending');
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    process.stderr.write(`mcp-session-manager: ${error.message}\n`);
+    return 1;
+  }
+  return 0;
+}
+
+function configFrom(role: string, args: string[]): Config {
+  try {
+    const { values } = parseArgs({ args, options: { config: { type: 'string' } } });
+    return loadConfig({ env: process.env, cwd: process.cwd(), uid: process.getuid?.() }, values.config);
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    throw new AppError('config.invalid', `${role} [--config FILE]: ${(error as Error).message}`, { cause: error });
+  }
+}

@@ -1,0 +1,259 @@
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { ContainerInspectInfo } from 'dockerode';
+import type { Catalogue } from '../../core/catalogue.ts';
+import type { Clock } from '../../core/clock.ts';
+import { AppError, messageOf } from '../../core/errors.ts';
+import type { SessionId } from '../../core/ids.ts';
+import type { Logger } from '../../core/logger.ts';
+import type {
+  Instance,
+  InstanceId,
+  InstanceSpec,
+  InstanceStatus,
+  LogOptions,
+  ResourceUsage,
+  Runtime,
+} from '../../core/runtime.ts';
+import { LABEL, type Marked, readLabels } from '../labels.ts';
+import { untilListening } from '../listening.ts';
+import { Turns } from '../turns.ts';
+import { type ContainerPolicy, containerOf } from './container-spec.ts';
+import { endOf } from './end-of.ts';
+import { Engine } from './engine.ts';
+import { type Slot, Sockets } from './sockets.ts';
+import { ownerOf } from './workspace.ts';
+
+/** How long an older incarnation gets to end before the next one starts, milliseconds. */
+const REPLACE_GRACE_MS = 2_000;
+/** How much of a log says why something failed. */
+const REASON_LINES = 20;
+/** How often a container that does not listen yet is asked whether it still runs, milliseconds. */
+const LOOK_MS = 200;
+/** How long another's removal of the same container may take, and how often it is looked for, milliseconds. */
+const REMOVAL_MS = 10_000;
+const REMOVAL_LOOK_MS = 50;
+/** As `docker ps` shows an id. */
+const SHORT_ID = 12;
+
+export interface DockerRuntimeOptions extends ContainerPolicy {
+  /** Path of the engine's socket. */
+  readonly engineSocket: string;
+  /** Directory of the instances' sockets (see `Sockets`). */
+  readonly socketRoot: string;
+  /** Whose entries say what a server's container may have. */
+  readonly catalogue: Catalogue;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** What there is in a slot. */
+interface Found {
+  readonly container: string;
+  readonly instance: Instance;
+  /** Why it does not run; undefined: it runs. */
+  readonly end: string | undefined;
+}
+
+/**
+ * Runs each instance as a container of the Docker Engine on this machine, with a host on a Unix socket in a directory that
+ * is bound into it. All that it knows is in the containers' labels, so another controller of the same deployment goes on
+ * where this one stopped. A container's name is made of deployment, session and server: there are never two of the same.
+ */
+export class DockerRuntime implements Runtime {
+  readonly kind = 'docker';
+  readonly #options: DockerRuntimeOptions;
+  readonly #engine: Engine;
+  readonly #sockets: Sockets;
+  readonly #turns = new Turns();
+
+  constructor(options: DockerRuntimeOptions) {
+    this.#options = options;
+    this.#engine = new Engine(options.engineSocket);
+    this.#sockets = new Sockets(options.socketRoot, options.group);
+  }
+
+  async start(spec: InstanceSpec, signal: AbortSignal): Promise<Instance> {
+    const { session, server } = spec.labels;
+    const slot = this.#sockets.find(`${session}/${server}`);
+    if (!slot) throw new AppError('request.invalid', `Not a session and a server: ${session}, ${server}`);
+    return this.#turns.run(slot.id, (cancelled) => this.#start(slot, spec, AbortSignal.any([signal, cancelled])));
+  }
+
+  async status(id: InstanceId): Promise<InstanceStatus> {
+    const slot = this.#sockets.find(id);
+    const found = slot && (await this.#find(slot));
+    return found ? this.#statusOf(found) : { phase: 'absent' };
+  }
+
+  async stop(id: InstanceId, graceMs: number): Promise<void> {
+    const slot = this.#sockets.find(id);
+    if (!slot) return;
+    this.#turns.cancel(slot.id, new AppError('server.stopped', `${slot.server} was stopped while it started`));
+    await this.#turns.run(slot.id, () => this.#end(slot, graceMs));
+  }
+
+  async *list(): AsyncIterable<InstanceStatus & { phase: 'running' | 'dead' }> {
+    for (const { Id, Labels, State } of await this.#engine.list({ [LABEL.deployment]: this.#options.deployment })) {
+      const marked = readLabels(this.#options.deployment, Labels);
+      const slot = marked && this.#sockets.find(`${marked.labels.session}/${marked.labels.server}`);
+      if (!slot) continue;
+      if (State === 'running') {
+        yield { phase: 'running', instance: instanceOf(Id, slot, marked) };
+        continue;
+      }
+      // Only what has ended, which is rare, is asked why.
+      const found = await this.#find(slot);
+      if (found) yield await this.#statusOf(found);
+    }
+  }
+
+  async *logs(id: InstanceId, { tail }: LogOptions): AsyncIterable<string> {
+    const slot = this.#sockets.find(id);
+    const found = slot && tail !== 0 ? await this.#find(slot) : undefined;
+    if (found) yield* await this.#engine.logs(found.container, tail);
+  }
+
+  async usage(id: InstanceId): Promise<ResourceUsage | undefined> {
+    const slot = this.#sockets.find(id);
+    const found = slot && (await this.#find(slot));
+    return found && found.end === undefined ? this.#engine.usage(found.container) : undefined;
+  }
+
+  async forget(session: SessionId): Promise<void> {
+    const { deployment } = this.#options;
+    const left = await this.#engine.list({ [LABEL.deployment]: deployment, [LABEL.session]: session });
+    if (left.length > 0) throw new AppError('server.busy', `A container of ${session} is still there: stop it first`);
+    this.#sockets.forget(session);
+  }
+
+  async #start(slot: Slot, spec: InstanceSpec, signal: AbortSignal): Promise<Instance> {
+    signal.throwIfAborted();
+    const { clock, log } = this.#options;
+    const began = clock.now();
+    // Made without a look at what is there: mostly nothing is, and a name that is taken says so.
+    const found = (await this.#make(slot, spec)) ?? (await this.#replace(slot, spec, signal));
+    try {
+      signal.throwIfAborted();
+      if (found.end !== undefined) await this.#engine.start(found.container);
+      await this.#listens(slot, signal);
+      this.#sockets.close(slot);
+      log.debug({ instance: slot.id, container: found.instance.name, ms: clock.now() - began }, 'instance is ready');
+      return found.instance;
+    } catch (error) {
+      throw await this.#undone(slot, signal.aborted ? signal.reason : error);
+    }
+  }
+
+  /** A new container, which does not run yet; undefined: there is one. */
+  async #make(slot: Slot, spec: InstanceSpec): Promise<Found | undefined> {
+    const { catalogue, clock, egressSocket } = this.#options;
+    const entry = catalogue.get(slot.server);
+    if (entry?.network === 'egress' && !existsSync(dirname(egressSocket)))
+      throw new AppError(
+        'runtime.unavailable',
+        `The egress proxy was never there (${egressSocket}): start the role egress`,
+        {
+          data: { lack: 'egress' },
+        },
+      );
+    const place = { slot, name: this.#nameOf(slot), owner: await ownerOf(spec.workspace), madeAt: clock.now() };
+    const options = containerOf(this.#options, spec, entry, place);
+    this.#sockets.prepare(slot);
+    const container = await this.#engine.create(options);
+    if (container === undefined) return undefined;
+    return { container, instance: instanceOf(container, slot, { ...spec, madeAt: place.madeAt }), end: 'new' };
+  }
+
+  /** What runs there already, if it is the very instance; else a new container in the place of what was there. */
+  async #replace(slot: Slot, spec: InstanceSpec, signal: AbortSignal): Promise<Found> {
+    const found = await this.#find(slot);
+    const same = found?.instance.labels.nonce === spec.labels.nonce;
+    const ahead = found && same ? found.instance.labels.incarnation - spec.labels.incarnation : -1;
+    const runs = found !== undefined && found.end === undefined;
+    if (runs && ahead > 0)
+      throw new AppError('server.busy', `A newer incarnation of ${slot.server} runs: look at the session again`);
+    if (runs && ahead === 0) return found;
+    await this.#end(slot, REPLACE_GRACE_MS);
+    signal.throwIfAborted();
+    const made = await this.#make(slot, spec);
+    if (made) return made;
+    const name = this.#nameOf(slot);
+    throw new AppError('server.busy', `The container ${name} is somebody else's: remove it, or rename the deployment`);
+  }
+
+  async #listens(slot: Slot, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    const done = new AbortController();
+    let ended: string | undefined;
+    const watch = async () => {
+      while (ended === undefined) {
+        await clock.sleep(LOOK_MS, done.signal);
+        const found = await this.#find(slot);
+        ended = found ? found.end : 'its container is gone';
+      }
+    };
+    // An engine that does not answer now is not what the start is about: the deadline sees to it.
+    const watching = watch().catch(() => {});
+    try {
+      await untilListening(slot.socket, clock, signal, () => ended);
+    } finally {
+      done.abort();
+      await watching;
+    }
+  }
+
+  /** Removes what a start has left; returns the error that says why it failed. */
+  async #undone(slot: Slot, error: unknown): Promise<unknown> {
+    const failed = error instanceof AppError && error.code === 'server.failed';
+    const said = failed ? await this.#said(slot).catch(() => '') : '';
+    await this.#end(slot, 0);
+    if (!failed) return error;
+    return new AppError('server.failed', `${slot.server} did not start: ${messageOf(error)}${said && `\n${said}`}`, {
+      ...(said ? { data: { stderr: said } } : {}),
+      cause: error,
+    });
+  }
+
+  async #said(slot: Slot): Promise<string> {
+    const found = await this.#find(slot);
+    return found ? (await this.#engine.logs(found.container, REASON_LINES)).join('\n') : '';
+  }
+
+  async #end(slot: Slot, graceMs: number): Promise<void> {
+    const { clock } = this.#options;
+    const found = await this.#find(slot);
+    if (found) {
+      if (found.end === undefined && graceMs > 0) await this.#engine.stop(found.container, graceMs);
+      const deadline = clock.now() + REMOVAL_MS;
+      while (!(await this.#engine.remove(found.container))) {
+        if (clock.now() >= deadline) throw new AppError('runtime.unavailable', `${slot.id} cannot be removed`);
+        await clock.sleep(REMOVAL_LOOK_MS);
+      }
+    }
+    this.#sockets.remove(slot);
+  }
+
+  async #statusOf({ container, instance, end }: Found): Promise<Exclude<InstanceStatus, { phase: 'absent' }>> {
+    if (end === undefined) return { phase: 'running', instance };
+    const said = (await this.#engine.logs(container, REASON_LINES)).join('\n');
+    return { phase: 'dead', instance, reason: `${end}${said && `; its log ends with:\n${said}`}` };
+  }
+
+  /** The slot's container; one that is not this deployment's is none. */
+  async #find(slot: Slot): Promise<Found | undefined> {
+    const info: ContainerInspectInfo | undefined = await this.#engine.inspect(this.#nameOf(slot));
+    const marked = info && readLabels(this.#options.deployment, info.Config.Labels);
+    if (!info || marked?.labels.session !== slot.session || marked.labels.server !== slot.server) return undefined;
+    return { container: info.Id, instance: instanceOf(info.Id, slot, marked), end: endOf(info) };
+  }
+
+  #nameOf({ session, server }: Slot): string {
+    return `${this.#options.deployment}.${session}.${server}`;
+  }
+}
+
+function instanceOf(container: string, { id, socket }: Slot, { labels, madeAt }: Marked): Instance {
+  const endpoint = { kind: 'unix', path: socket } as const;
+  return { id, name: container.slice(0, SHORT_ID), endpoint, startedAt: madeAt, labels };
+}

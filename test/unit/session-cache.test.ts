@@ -1,0 +1,116 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { newNonce } from '../../src/core/ids.ts';
+import { LocalSignals } from '../../src/core/local-signals.ts';
+import type { SessionRecord } from '../../src/core/session.ts';
+import { SessionCache } from '../../src/gateway/mcp/session-cache.ts';
+import { Tokens } from '../../src/sessions/tokens.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
+import { FakeClock, settle } from '../fakes/fake-clock.ts';
+import { FakeReply } from '../fakes/fake-reply.ts';
+import { MemoryStore } from '../fakes/memory-store.ts';
+import { IDLE, sessionRecord } from '../support/records.ts';
+
+const log = createLogger({ level: 'error' });
+const over = { code: 'session.over' };
+
+describe('the sessions that a gateway knows', () => {
+  let clock: FakeClock;
+  let store: MemoryStore;
+  let signals: LocalSignals;
+  let tokens: Tokens;
+  let cache: SessionCache;
+  let record: SessionRecord;
+  let token: string;
+
+  beforeEach(async () => {
+    clock = new FakeClock();
+    store = new MemoryStore(clock);
+    signals = new LocalSignals();
+    tokens = new Tokens(Buffer.alloc(32), clock);
+    cache = new SessionCache({ store, signals, tokens, clock, log });
+    record = sessionRecord(clock.now());
+    token = tokens.issue(record);
+    await store.create(record);
+  });
+  afterEach(() => cache[Symbol.dispose]());
+
+  /** The terminal ends its session and begins another one, which has the same id. */
+  async function renewed(signal: boolean): Promise<string> {
+    await store.delete(record.id);
+    const next = { ...record, nonce: newNonce() };
+    await store.create(next);
+    if (signal) signals.publish(record.id);
+    await settle();
+    return tokens.issue(next);
+  }
+
+  it('are looked up once, and kept', async () => {
+    const live = await cache.admit(token);
+    store.down = true;
+    expect(await cache.admit(token)).toBe(live);
+  });
+
+  it.each([true, false])(
+    'of a terminal that began another one admit its new token alone (signal: %s)',
+    async (signal) => {
+      const before = await cache.admit(token);
+      before.conversations.set('c', {} as never);
+      const newToken = await renewed(signal);
+      const live = await cache.admit(newToken);
+      expect(live.conversations.size).toBe(0);
+      await expect(cache.admit(token)).rejects.toMatchObject(over);
+      expect(await cache.admit(newToken)).toBe(live); // an old token takes nothing from those who have the new one
+    },
+  );
+
+  it('never become another session by being touched', async () => {
+    const before = await cache.admit(token);
+    before.conversations.set('c', {} as never);
+    const newToken = await renewed(false);
+    await clock.advance(10_000);
+    await cache.admit(token).catch(() => {}); // moves the deadline on
+    await settle();
+    expect((await cache.admit(newToken)).conversations.size).toBe(0);
+    await expect(cache.admit(token)).rejects.toMatchObject(over);
+  });
+
+  it('are looked up again after a change, by everybody who comes before the answer', async () => {
+    await cache.admit(token);
+    await store.delete(record.id);
+    signals.publish(record.id);
+    await settle();
+    const results = await Promise.allSettled([cache.admit(token), cache.admit(token)]);
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  });
+
+  it('are served on in an outage of the store, and nobody is told that his is over', async () => {
+    const live = await cache.admit(token);
+    const other = tokens.issue({ ...record, nonce: newNonce() });
+    signals.publish(record.id);
+    await settle();
+    store.down = true;
+    expect(await cache.admit(token)).toBe(live);
+    await expect(cache.admit(other)).rejects.toMatchObject({ code: 'store.unavailable' });
+  });
+
+  it('are kept alive by whoever waits for an answer or listens, and by nobody who has gone', async () => {
+    const reply = new FakeReply();
+    cache.use(await cache.admit(token), reply);
+    for (let n = 0; n < 5; n++) {
+      await clock.advance(IDLE / 2);
+      cache.sweep();
+      await settle();
+    }
+    expect(await store.deadline(record.id)).toBe(clock.now() + IDLE);
+    reply.close();
+    await clock.advance(IDLE / 2);
+    cache.sweep();
+    await clock.advance(IDLE / 2);
+    await expect(
+      cache
+        .admit(token)
+        .then(settle)
+        .then(() => cache.admit(token)),
+    ).rejects.toMatchObject(over);
+  });
+});
