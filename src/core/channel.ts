@@ -30,10 +30,12 @@ export type PostKind =
 export type GatewayFrame =
   /**
    * Opens a channel; payload: the client's `initialize` parameters. If the host holds the channel it is left as it is.
-   * With `resume` the host also sends `notifications/initialized`. An empty payload only asks whether it is there.
+   * With `resume` the host also sends `notifications/initialized`. `memo` is kept with the channel, for `recall`.
    * Answered by `opened` or `refused`.
    */
-  | { readonly t: 'open'; readonly n: number; readonly c: string; readonly resume?: true }
+  | { readonly t: 'open'; readonly n: number; readonly c: string; readonly resume?: true; readonly memo?: object }
+  /** Answered by `opened` with the channel's memo (payload, JSON), or `refused`. */
+  | { readonly t: 'recall'; readonly n: number; readonly c: string }
   /**
    * Posts one message (payload) under an idempotency key; a key that was seen is attached to, never run again. A request is
    * answered by its stream's entries and `end`; anything else by `end`. Or by `refused`.
@@ -58,7 +60,7 @@ export type HostFrame =
    * what it sent before is refused with `retired`. So nothing is on its way when the host ends.
    */
   | { readonly t: 'bye' }
-  /** Payload: the server's `initialize` result. */
+  /** Payload: the server's `initialize` result, or for `recall` the memo. */
   | { readonly t: 'opened'; readonly n: number }
   /** One message of the server (payload). `last`: it is the answer, and the stream is complete. */
   | { readonly t: 'entry'; readonly n: number; readonly o: number; readonly last?: true }

@@ -89,6 +89,19 @@ export class StoreEmptied extends StoreUnavailable {
   }
 }
 
+/** `error` if it is an AppError, also one of another copy of this program: a server's module is a bundle of its own. */
+export function appErrorOf(error: unknown): AppError | undefined {
+  if (error instanceof AppError) return error;
+  if (!(error instanceof Error) || error.name !== 'AppError') return undefined;
+  const { code, message, data, retryAfter } = error as AppError;
+  if (!Object.hasOwn(ERRORS, code)) return undefined;
+  return new AppError(code, message, {
+    cause: error,
+    ...(data === undefined ? {} : { data }),
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+  });
+}
+
 /** `error` as an AppError: itself, or an `internal` one that hides the details from the caller. */
 export function asAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;

@@ -25,10 +25,13 @@ export interface HostLink {
   readonly lost: boolean;
   /**
    * Opens a channel, or finds it open; resolves with the server's `initialize` result, JSON.
-   * @param initialize the client's parameters, JSON; absent: only if the channel is there
+   * @param initialize the client's parameters, JSON
+   * @param memo what `recall` gives back: the connection's record, in case the store loses it (D5)
    * @throws HostRefused | LinkLost
    */
-  open(channel: string, initialize: string | undefined, resume: boolean): Promise<Buffer>;
+  open(channel: string, initialize: string, resume: boolean, memo?: object): Promise<Buffer>;
+  /** The memo of a channel that the host holds, JSON. @throws HostRefused `no-channel` | LinkLost */
+  recall(channel: string): Promise<Buffer>;
   /** Posts one message, without line breaks in it, under an idempotency key. */
   post(channel: string, key: string, kind: PostKind, payload: Buffer | string, subscriber: Subscriber): Leave;
   /** Follows a stream from behind an offset; absent: from behind what was sent of it before. */

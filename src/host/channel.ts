@@ -29,6 +29,8 @@ function ownAnswer({ id, method }: RpcRequest): RpcMessage | undefined {
 export class Channel implements ServerEvents {
   readonly id: string;
   readonly log: ChannelLog;
+  /** What the gateways know of this connection; of no meaning here (core/channel.ts, `recall`). */
+  memo: object | undefined;
   readonly #launcher: Launcher;
   readonly #clock: Clock;
   readonly #handshake: Handshake;

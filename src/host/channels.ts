@@ -39,17 +39,18 @@ export class Channels {
 
   /**
    * Opens a channel, or finds it open; resolves with the server's `initialize` result, JSON.
-   * @param initialize the client's parameters, JSON; empty: only if the channel is there
-   * @throws Refusal `retired`, `no-channel`, `server-failed`, `initialize-refused`
+   * @param initialize the client's parameters, JSON
+   * @param memo kept with the channel (`Channel.memo`)
+   * @throws Refusal `retired`, `server-failed`, `initialize-refused`
    */
-  async open(id: string, initialize: Buffer, resume: boolean): Promise<Buffer> {
+  async open(id: string, initialize: Buffer, resume: boolean, memo?: object): Promise<Buffer> {
     this.checkRetired();
     let channel = this.#channels.get(id);
     if (!channel) {
-      if (initialize.length === 0) throw new Refusal('no-channel', 'The host does not hold this channel');
       channel = new Channel(id, initialize, this.#launcher, this.#limits, this.#clock);
       this.#channels.set(id, channel);
     }
+    channel.memo = memo;
     try {
       return await channel.open(resume);
     } catch (error) {

@@ -5,6 +5,9 @@ import type { Circuit } from './circuit.ts';
 import type { ServerEvents, ServerHandle, StartServer } from './server-handle.ts';
 import type { StderrTail } from './stderr-tail.ts';
 
+/** Characters of the last line of stderr that are shown in a message. */
+const LAST_WORDS = 300;
+
 export interface Failure {
   readonly reason: string;
   readonly stderr: string;
@@ -85,7 +88,10 @@ export class Launcher {
   /** The error that callers see for `reason`, with the end of stderr. */
   describe(reason: string, waitMs?: number): AppError {
     const stderr = this.#stderr.toString();
-    return new AppError('server.failed', `The server does not run: ${reason}`, {
+    // Clients show the message alone, and the last line is the one that says most.
+    const lastWords =
+      stderr === '' ? '' : `; its last words: ${stderr.slice(stderr.lastIndexOf('\n') + 1).slice(-LAST_WORDS)}`;
+    return new AppError('server.failed', `The server does not run: ${reason}${lastWords}`, {
       ...(stderr === '' ? {} : { data: { stderr } }),
       ...(waitMs === undefined ? {} : { retryAfter: Math.max(1, Math.ceil(waitMs / 1000)) }),
     });

@@ -78,10 +78,13 @@ export class LinkSession {
     try {
       switch (frame.t) {
         case 'open':
-          this.#channels.open(frame.c, payload, frame.resume === true).then(
+          this.#channels.open(frame.c, payload, frame.resume === true, frame.memo).then(
             (result) => this.#send({ t: 'opened', n }, result),
             (error: unknown) => this.#refuse(n, error),
           );
+          return;
+        case 'recall':
+          this.#send({ t: 'opened', n }, Buffer.from(JSON.stringify(this.#channels.get(frame.c).memo ?? null)));
           return;
         case 'post': {
           this.#channels.checkRetired(frame.c, streamOf(frame.key));

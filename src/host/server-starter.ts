@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { HostAssignment } from '../core/channel.ts';
-import { AppError, messageOf } from '../core/errors.ts';
+import { AppError, appErrorOf, messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { OpenServer } from '../core/server-module.ts';
 import type { EgressAccess } from './egress-access.ts';
@@ -37,8 +37,7 @@ export async function serverStarter(assignment: HostAssignment, options: Starter
     if (!openServer) throw new AppError('config.invalid', `${basename(launch.module)} does not export "openServer"`);
     const out = egress.connect ? { connect: egress.connect } : {};
     const connect = await openServer({ configDir, workspace, variables, log, ...out }).catch((cause: unknown) => {
-      // A module that was built by itself has an AppError of its own, or none.
-      throw cause instanceof AppError ? cause : new AppError('server.failed', messageOf(cause), { cause });
+      throw appErrorOf(cause) ?? new AppError('server.failed', messageOf(cause), { cause });
     });
     return (events) => startModuleServer(connect, events);
   }

@@ -56,12 +56,18 @@ export class SocketLink implements HostLink {
     return this.#lost !== undefined;
   }
 
-  open(channel: string, initialize: string | undefined, resume: boolean): Promise<Buffer> {
+  open(channel: string, initialize: string, resume: boolean, memo?: object): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       const waiter: Waiter = { opened: resolve, entry: () => {}, end: () => {}, failed: reject };
-      const frame = (n: number): GatewayFrame =>
-        resume ? { t: 'open', n, c: channel, resume } : { t: 'open', n, c: channel };
-      this.#begin(frame, initialize, waiter);
+      const more = { ...(resume ? { resume } : {}), ...(memo ? { memo } : {}) };
+      this.#begin((n) => ({ t: 'open', n, c: channel, ...more }), initialize, waiter);
+    });
+  }
+
+  recall(channel: string): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = { opened: resolve, entry: () => {}, end: () => {}, failed: reject };
+      this.#begin((n) => ({ t: 'recall', n, c: channel }), undefined, waiter);
     });
   }
 

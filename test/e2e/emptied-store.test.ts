@@ -19,9 +19,12 @@ const echo = async (manager: TestManager, token: string) => {
 const instanceOf = async (manager: TestManager, id: string) => (await manager.view(id)).servers[0]?.instance;
 
 describe('a store that has lost everything', () => {
-  it('[survive.emptied] the file, while the manager is down: sessions come back with their instances and tokens', async () => {
+  it('[survive.emptied] the file, while the manager is down: sessions come back with their instances, tokens and connections', async () => {
     await using manager = await TestManager.start();
     const sessions = await Promise.all([1, 2, 3].map(() => manager.open()));
+    const clients = await Promise.all(
+      sessions.map(({ token }, i) => connect(`${manager.url}${i === 0 ? '/mcp' : '/mcp/counting'}`, token)),
+    );
     const ended = await manager.open();
     const ids = sessions.map(({ session }) => session.id);
     const before = await Promise.all(ids.map((id) => instanceOf(manager, id)));
@@ -30,6 +33,11 @@ describe('a store that has lost everything', () => {
     await manager.kill('SIGKILL');
     for (const name of readdirSync(manager.state)) if (name.startsWith('store.db')) rmSync(join(manager.state, name));
     await manager.start();
+    for (const [i, client] of clients.entries()) {
+      const name = i === 0 ? 'counting_echo' : 'echo';
+      expect(textOf(await client.callTool({ name, arguments: { text: `still ${i}` } }))).toBe(`still ${i}`);
+      await client.close();
+    }
     expect(await Promise.all(ids.map((id) => instanceOf(manager, id)))).toEqual(before);
     for (const { token } of sessions) expect(await echo(manager, token)).toBe('here');
     await expect(manager.view(ended.session.id)).rejects.toThrow('404');

@@ -155,7 +155,7 @@ requires('redis')('several gateways, two controllers', () => {
     const leaving = replicas.gateway(2);
     const stream = await roaming.at(2).send('GET', undefined);
     const events = eventsOf(stream);
-    expect((await events.next()).value).toMatchObject({ retry: '2000' });
+    expect((await events.next()).value).toHaveProperty('retry');
     leaving.signal('SIGTERM');
     await eventually('it is not ready', async () => (await fetch(`${leaving.url}/readyz`)).status === 503);
     const { status, headers } = await roaming.at(2).post(callTool(1, 'echo', { text: 'still' }));

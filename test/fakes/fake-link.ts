@@ -1,5 +1,5 @@
 import type { HostLink, Leave, Subscriber } from '../../src/core/host-link.ts';
-import { LinkLost } from '../../src/core/host-link.ts';
+import { HostRefused, LinkLost } from '../../src/core/host-link.ts';
 import { LocalSignals } from '../../src/core/local-signals.ts';
 import type { SessionRecord } from '../../src/core/session.ts';
 import { Reach } from '../../src/gateway/mcp/reach.ts';
@@ -37,9 +37,12 @@ export class FakeLink implements HostLink {
     this.boot = boot;
   }
 
-  async open(channel: string, _initialize: string | undefined, resume: boolean): Promise<Buffer> {
+  async open(channel: string, _initialize: string, resume: boolean): Promise<Buffer> {
     this.opened.push({ channel, resume });
     return Buffer.from(JSON.stringify(await this.greeting));
+  }
+  async recall(): Promise<Buffer> {
+    throw new HostRefused('no-channel', 'not held here');
   }
   post(channel: string, name: string, _kind: object, payload: Buffer | string, subscriber: Subscriber): Leave {
     const message = JSON.parse(payload.toString());

@@ -17,7 +17,7 @@ let reply: FakeReply;
 beforeEach(() => {
   clock = new FakeClock();
   session = new FakeSession(clock, ['files', 'pve']);
-  live = { record: session.record } as LiveSession;
+  live = { record: session.record, troubles: new Map() } as unknown as LiveSession;
   reply = new FakeReply();
 });
 

@@ -5,7 +5,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { ConnectionRecord } from '../../core/connection.ts';
 import { AppError, asAppError } from '../../core/errors.ts';
 import { HostRefused } from '../../core/host-link.ts';
-import { isConnectionId, newConnectionId, type ServerName } from '../../core/ids.ts';
+import { type ConnectionId, isConnectionId, newConnectionId, type ServerName } from '../../core/ids.ts';
 import {
   asMessage,
   idOf,
@@ -45,6 +45,8 @@ export interface McpEndpointOptions {
   readonly version: string;
 }
 
+/** They are kept with the connection's record, in the store and in hosts. */
+const MAX_INITIALIZE = 64 << 10;
 const PATH = /^\/mcp(?:\/([^/?]+))?\/?(?:\?.*)?$/;
 
 /** Streamable HTTP (2025-11-25, 2025-06-18, 2025-03-26: basic/transports) at `/mcp` and `/mcp/{server}`. */
@@ -178,6 +180,11 @@ export class McpEndpoint implements Disposable {
         `This session has ${connectionsPerSession} connections, which is the limit: ${advice}`,
       );
     }
+    if (JSON.stringify(params).length > MAX_INITIALIZE)
+      throw new AppError(
+        'request.too-large',
+        `The parameters of "initialize" are larger than ${MAX_INITIALIZE} characters`,
+      );
     const { roots: _, ...capabilities } = (params.capabilities ?? {}) as Record<string, unknown>;
     const record: ConnectionRecord = {
       id: newConnectionId(),
@@ -249,13 +256,23 @@ export class McpEndpoint implements Disposable {
 
   /** A connection that another replica made, or this one before it was started again. */
   async #find(live: LiveSession, id: string): Promise<Conversation | undefined> {
-    const record = isConnectionId(id) ? await this.#options.store.find(live.record.id, id) : undefined;
+    const record = isConnectionId(id) ? await this.#recordOf(live, id) : undefined;
     if (!record) return undefined;
     const known = live.conversations.get(id); // somebody found it meanwhile
     if (known) return known;
     const conversation = this.#converse(live, record, true);
     live.conversations.set(id, conversation);
     return conversation;
+  }
+
+  /** The store's, or the one that a host remembers: then the store gets it again. */
+  async #recordOf(live: LiveSession, id: ConnectionId): Promise<ConnectionRecord | undefined> {
+    const { store, reach } = this.#options;
+    const stored = await store.find(live.record.id, id);
+    if (stored) return stored;
+    const remembered = await reach.recall(live.record, id);
+    if (remembered) await store.add(remembered);
+    return remembered;
   }
 
   #converse(live: LiveSession, record: ConnectionRecord, resume: boolean): Conversation {

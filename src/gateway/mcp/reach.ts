@@ -1,7 +1,10 @@
 import type { Clock } from '../../core/clock.ts';
+import type { ConnectionRecord } from '../../core/connection.ts';
 import { AppError } from '../../core/errors.ts';
 import { type HostLink, type HostLinks, HostRefused, LinkLost } from '../../core/host-link.ts';
+import type { ConnectionId } from '../../core/ids.ts';
 import { backoffDelay } from '../../core/retry.ts';
+import type { SessionRecord } from '../../core/session.ts';
 import type { Signals } from '../../core/signals.ts';
 import { within } from '../../core/within.ts';
 import { sessionOver } from '../../sessions/await-record.ts';
@@ -14,6 +17,8 @@ const BACKOFF = { baseMs: 50, maxMs: 1000 };
 const LAST_WORD_MS = 1000;
 /** A channel that cannot be closed within this time is left to end with its instance, milliseconds. */
 const CLOSE_MS = 5000;
+/** A host remembers a connection at once, or does not, milliseconds. */
+const RECALL_MS = 2000;
 
 export interface ReachOptions {
   readonly sessions: Pick<Sessions, 'awaitReady'>;
@@ -59,6 +64,27 @@ export class Reach {
     }).catch(() => {});
   }
 
+  /**
+   * A connection that the store has lost, as a host of its session remembers it (D7). Asks the instances that run; nobody is
+   * waited for.
+   */
+  async recall(session: SessionRecord, connection: ConnectionId): Promise<ConnectionRecord | undefined> {
+    const { keys, links, clock } = this.#options;
+    const late = () => new LinkLost('The host does not answer');
+    const asked = Object.entries(session.servers).map(async ([server, { state }]) => {
+      if (state.phase !== 'ready') throw new LinkLost('No instance');
+      const secret = keys.secretOf(session, server, state.incarnation);
+      const address = { endpoint: state.instance.endpoint, secret };
+      const memo = await within(clock, RECALL_MS, late, async (signal) =>
+        (await links.to(address, signal)).recall(connection),
+      );
+      const record = JSON.parse(memo.toString()) as ConnectionRecord | null;
+      if (record?.id !== connection || record.session !== session.id) throw new LinkLost('Not remembered');
+      return record;
+    });
+    return Promise.any(asked).catch(() => undefined);
+  }
+
   async #link(target: Target, signal: AbortSignal): Promise<HostLink> {
     const { sessions, keys, links } = this.#options;
     const { record, state } = await sessions.awaitReady(target.session.id, target.server, signal);
@@ -75,7 +101,7 @@ export class Reach {
       if (target.closed) throw new AppError('connection.over', 'The connection was closed');
       try {
         const link = await this.#link(target, signal);
-        const result = await link.open(target.connection, target.initialize, target.resume);
+        const result = await link.open(target.connection, target.initialize, target.resume, target.record);
         target.link = link;
         target.resume = true;
         target.facts = factsOf(result);

@@ -154,7 +154,9 @@ export class HttpReply implements Reply {
     if (error.retryAfter !== undefined) headers['retry-after'] = String(error.retryAfter);
     if (error.status === 401) headers['www-authenticate'] = 'Bearer';
     if (error.status === 413) headers.connection = 'close';
-    this.json(error.status, body, headers);
+    // To try again helps nobody there: the answer is the error, and not the lack of one.
+    const settled = id !== null && (error.code === 'server.failed' || error.code === 'server.stopped');
+    this.json(settled ? 200 : error.status, body, headers);
   }
 
   /**

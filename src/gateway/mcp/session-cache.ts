@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
-import type { ConnectionId, SessionId } from '../../core/ids.ts';
+import type { AppError } from '../../core/errors.ts';
+import type { ConnectionId, ServerName, SessionId } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { SessionRecord } from '../../core/session.ts';
 import type { Signals } from '../../core/signals.ts';
@@ -13,6 +14,15 @@ import type { Reply } from './reply.ts';
 const TOUCH_MS = 5000;
 /** What nobody used for so long is dropped from memory, milliseconds. */
 const FORGET_MS = 10 * 60_000;
+
+/** Why one server was left out. */
+export interface Trouble {
+  readonly error: AppError;
+  /** Milliseconds since the epoch. */
+  readonly until: number;
+  /** The record's version then: with another one it may be well again. */
+  readonly version: number;
+}
 
 /** A session that this gateway knows, with those of its connections that it knows. */
 export interface LiveSession {
@@ -29,6 +39,8 @@ export interface LiveSession {
   touching: Promise<void> | undefined;
   /** Connections that another replica may have ended since they were last looked for. */
   unsure: Set<ConnectionId>;
+  /** Servers that were not there when all were asked: nobody else waits for them again so soon. */
+  readonly troubles: Map<ServerName, Trouble>;
 }
 
 export interface SessionCacheOptions {
@@ -150,6 +162,7 @@ export class SessionCache implements Disposable {
     const live = {
       record,
       conversations: new Map(),
+      troubles: new Map(),
       touchedAt: 0,
       usedAt,
       heard: 0,

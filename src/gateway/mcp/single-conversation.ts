@@ -28,6 +28,7 @@ export function newTarget(
     session: { id: session.id, nonce: session.nonce },
     server,
     connection: record.id,
+    record,
     initialize: JSON.stringify({ ...record.initialize, protocolVersion: record.protocolVersion }),
     resume,
     link: undefined,

@@ -1,3 +1,4 @@
+import type { ConnectionRecord } from '../../core/connection.ts';
 import type { HostLink } from '../../core/host-link.ts';
 import type { ConnectionId, ServerName } from '../../core/ids.ts';
 import type { SessionRecord } from '../../core/session.ts';
@@ -14,6 +15,8 @@ export interface Target {
   readonly server: ServerName;
   /** The channel's id. */
   readonly connection: ConnectionId;
+  /** The connection's record: the host keeps it, in case the store loses it. */
+  readonly record: ConnectionRecord;
   /** The client's `initialize` parameters, JSON. */
   readonly initialize: string;
   /** The client was told of a server's initialization before: whichever runs now is to be initialized without it. */

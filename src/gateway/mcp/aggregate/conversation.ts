@@ -23,7 +23,9 @@ import { route } from './route.ts';
 import { translator } from './translate.ts';
 
 /** How long one server may hold up what is asked of all, milliseconds. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 10_000;
+/** For so long a server that was not there, or was too slow, holds up nobody else of its session, milliseconds. */
+const TROUBLE_MS = 30_000;
 
 export interface AggregateOptions extends ConversationOptions {
   /** The session, as it is at the moment: servers may come and go. */
@@ -217,11 +219,23 @@ export class AggregateConversation implements Conversation {
     }
   }
 
-  #patiently<T>(server: ServerName, task: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async #patiently<T>(server: ServerName, task: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock, live } = this.#options;
+    const trouble = live.troubles.get(server);
+    const { version } = live.record;
+    if (trouble?.version === version && clock.now() < trouble.until) throw trouble.error;
     const late = () =>
       new AppError('server.busy', `Server "${server}" did not answer within ${PATIENCE_MS / 1000} s`, {
         retryAfter: 1,
       });
-    return within(this.#options.clock, PATIENCE_MS, late, task);
+    try {
+      const result = await within(clock, PATIENCE_MS, late, task);
+      live.troubles.delete(server);
+      return result;
+    } catch (error) {
+      const isAway = error instanceof AppError && (error.code === 'server.failed' || error.code === 'server.busy');
+      if (isAway) live.troubles.set(server, { error, until: clock.now() + TROUBLE_MS, version });
+      throw error;
+    }
   }
 }
