@@ -25,17 +25,22 @@ export class Manager implements AsyncDisposable {
   readonly #state = join(this.root, 'state');
   readonly #sessions = new Set<string>();
   readonly #flags: readonly string[];
+  readonly #env: NodeJS.ProcessEnv;
   #child: ReturnType<typeof startNode> | undefined;
   #url = '';
   #terminals = 0;
 
-  private constructor(flags: readonly string[]) {
+  private constructor(flags: readonly string[], env: NodeJS.ProcessEnv) {
     this.#flags = flags;
+    this.#env = env;
   }
 
-  /** @param flags of its Node */
-  static async start(flags: readonly string[] = []): Promise<Manager> {
-    const manager = new Manager(flags);
+  /**
+   * @param flags of its Node
+   * @param env settings besides the bench's own
+   */
+  static async start(flags: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<Manager> {
+    const manager = new Manager(flags, env);
     mkdirSync(manager.#state, { mode: 0o700 });
     writeFileSync(join(manager.#state, 'catalogue.json'), JSON.stringify(CATALOGUE));
     await manager.start();
@@ -54,6 +59,7 @@ export class Manager implements AsyncDisposable {
       MCP_SESSION_MANAGER_LOG_LEVEL: 'warn',
       // Should this be killed, instances do not stay for long.
       MCP_SESSION_MANAGER_ABANDONED_AFTER: '1m',
+      ...this.#env,
     };
     this.#child = startNode([...this.#flags, MAIN, 'serve'], { env, cwd: this.root });
     const ready = await firstLine(this.#child);

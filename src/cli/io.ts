@@ -2,8 +2,8 @@ import { hostname } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
+import { openProcessTable } from '../os/open-process-table.ts';
 import type { ProcessTable } from '../os/process-table.ts';
-import { openProcessTable } from '../os/process-table.ts';
 
 /** All that the command line has of the world, so that a test can give it another one. */
 export interface CliIo {

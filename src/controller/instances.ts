@@ -71,10 +71,24 @@ export class Instances {
     return this.#known.values();
   }
 
-  /** The end of the instance's log; undefined if there is none. */
+  /** What the server, or a host that broke down, last said in the instance's log; undefined if nothing. */
   async tail(instance: Instance): Promise<string | undefined> {
     const lines: string[] = [];
-    for await (const line of this.#runtime.logs(instance.id, { tail: TAIL_LINES })) lines.push(line);
+    for await (const line of this.#runtime.logs(instance.id, { tail: TAIL_LINES })) {
+      const said = wordsIn(line);
+      if (said !== undefined) lines.push(said);
+    }
     return lines.length > 0 ? lines.join('\n').slice(-TAIL_LENGTH) : undefined;
+  }
+}
+
+/** The words of a line that are of use to whoever has the server: what it wrote itself, errors, and what is no entry of a log. */
+function wordsIn(line: string): string | undefined {
+  try {
+    const { level, stderr, message } = JSON.parse(line) as { level?: string; stderr?: boolean; message?: string };
+    if (level === undefined) return line;
+    return stderr || level === 'error' ? message : undefined;
+  } catch {
+    return line;
   }
 }

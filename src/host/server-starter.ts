@@ -44,7 +44,7 @@ export async function serverStarter(assignment: HostAssignment, options: Starter
   const env = Object.fromEntries(Object.entries(launch.env).map(([name, value]) => [name, fill(value)]));
   const onStderr = (text: string): void => {
     stderr.add(text);
-    log.info({ server: assignment.server }, text.trimEnd());
+    log.info({ stderr: true }, text.trimEnd());
   };
   const command = {
     command: fill(launch.command),

@@ -11,13 +11,18 @@ import { SocketLink } from './socket-link.ts';
 /** A host accepts at once or is not there. */
 const CONNECT_MS = 2000;
 
+/** Makes a connection to a host that has agreed to the channel protocol; with what it has said already. @throws LinkLost */
+export type Dial = (address: HostAddress, signal: AbortSignal) => Promise<[Duplex, Buffer]>;
+
 /** The links of one gateway: one to each host that it has to do with. */
 export class SocketLinks implements HostLinks {
   readonly #links = new Map<string, Promise<SocketLink>>();
   readonly #clock: Clock;
+  readonly #dial: Dial;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, dial: Dial = upgrade) {
     this.#clock = clock;
+    this.#dial = dial;
   }
 
   async to(address: HostAddress, signal: AbortSignal): Promise<HostLink> {
@@ -49,21 +54,20 @@ export class SocketLinks implements HostLinks {
     return connecting;
   }
 
-  async #connect({ endpoint, secret }: HostAddress, onClose: () => void): Promise<SocketLink> {
+  async #connect(address: HostAddress, onClose: () => void): Promise<SocketLink> {
     const late = () => new LinkLost(`The host did not answer within ${CONNECT_MS} ms`);
     return within(this.#clock, CONNECT_MS, late, async (signal) => {
-      const req = request({
-        ...addressOptions(endpoint),
-        path: '/link',
-        headers: { connection: 'Upgrade', upgrade: CHANNEL_PROTOCOL, authorization: `Bearer ${secret}` },
-        signal,
-      });
-      const [socket, head] = await upgraded(req);
+      const [socket, head] = await this.#dial(address, signal);
       socket.once('close', onClose);
       signal.addEventListener('abort', () => socket.destroy(), { once: true }); // the request is done with: it would not
       return SocketLink.over(socket, head);
     });
   }
+}
+
+function upgrade({ endpoint, secret }: HostAddress, signal: AbortSignal): Promise<[Duplex, Buffer]> {
+  const headers = { connection: 'Upgrade', upgrade: CHANNEL_PROTOCOL, authorization: `Bearer ${secret}` };
+  return upgraded(request({ ...addressOptions(endpoint), path: '/link', headers, signal }));
 }
 
 function upgraded(req: ClientRequest): Promise<[Duplex, Buffer]> {

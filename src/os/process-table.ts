@@ -1,7 +1,5 @@
 import type { ResourceUsage } from '../core/runtime.ts';
 import type { ProcessIdentity } from '../core/session.ts';
-import { LinuxProcessTable } from './linux-process-table.ts';
-import { PsProcessTable } from './ps-process-table.ts';
 
 /**
  * The processes of this machine. Everything is synchronous and a snapshot: a process that has vanished meanwhile is
@@ -28,9 +26,4 @@ export interface ProcessTable {
   carrying(name: string, value: string): number[];
   /** What these processes use together, and children of theirs that have ended used. */
   usage(pids: readonly number[]): ResourceUsage;
-}
-
-/** The process table of this machine: `/proc` on Linux, `ps` elsewhere. */
-export function openProcessTable(): ProcessTable {
-  return process.platform === 'linux' ? new LinuxProcessTable() : new PsProcessTable();
 }

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { Controller } from '../controller/controller.ts';
 import { RecordMemory } from '../controller/record-memory.ts';
 import type { Lease } from '../core/lease.ts';
-import { openProcessTable } from '../os/process-table.ts';
+import { openProcessTable } from '../os/open-process-table.ts';
 import { RecordSeal } from '../sessions/record-seal.ts';
 import type { Parts } from './parts.ts';
 import { openRuntime } from './runtime.ts';

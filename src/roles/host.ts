@@ -8,8 +8,8 @@ import { parseLabels } from '../core/pid-file.ts';
 import type { ResourceUsage } from '../core/runtime.ts';
 import { Host } from '../host/host.ts';
 import { cgroupUsage } from '../os/cgroup.ts';
+import { openProcessTable } from '../os/open-process-table.ts';
 import { claimPidFile } from '../os/pid-file.ts';
-import { openProcessTable } from '../os/process-table.ts';
 import { DeferredLogger } from '../telemetry/deferred-logger.ts';
 import { RotatingFile } from '../telemetry/rotating-file.ts';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Runtime } from '../core/runtime.ts';
-import { openProcessTable } from '../os/process-table.ts';
+import { openProcessTable } from '../os/open-process-table.ts';
 import { ProcessRuntime } from '../runtime/process/process-runtime.ts';
 import type { Parts } from './parts.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { CleanupResult } from '../../src/core/api.ts';
 import { systemClock } from '../../src/core/clock.ts';
-import { openProcessTable } from '../../src/os/process-table.ts';
+import { openProcessTable } from '../../src/os/open-process-table.ts';
 import { eventually } from '../support/eventually.ts';
 import { connect, textOf } from '../support/mcp-clients.ts';
 import { type Answer, callTool, eventsOf, messagesOf, RawMcp, type ServerEvent, VERSION } from '../support/raw-mcp.ts';

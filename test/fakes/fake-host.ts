@@ -9,8 +9,8 @@ import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { parseLabels } from '../../src/core/pid-file.ts';
+import { openProcessTable } from '../../src/os/open-process-table.ts';
 import { claimPidFile } from '../../src/os/pid-file.ts';
-import { openProcessTable } from '../../src/os/process-table.ts';
 
 export type HostBehaviour =
   | 'good'

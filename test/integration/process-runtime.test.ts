@@ -3,8 +3,8 @@ import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { formatPidFile } from '../../src/core/pid-file.ts';
+import { openProcessTable } from '../../src/os/open-process-table.ts';
 import { claimPidFile, readPidFile, removeDeadPidFile } from '../../src/os/pid-file.ts';
-import { openProcessTable } from '../../src/os/process-table.ts';
 import { collect, specOf } from '../contract/runtime.ts';
 import { openProcessPlace, type ProcessPlace } from '../support/process-place.ts';
 

@@ -1,5 +1,8 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { LinuxProcessTable } from '../../src/os/linux-process-table.ts';
 import type { ProcessTable } from '../../src/os/process-table.ts';
@@ -101,8 +104,11 @@ requires('tmux')('a process on a terminal', () => {
   if (process.platform === 'linux') tables.push(['/proc', () => new LinuxProcessTable()]);
 
   it.each(tables)('is known with its terminal and the leader there, by %s', async (_, open) => {
+    // A server of its own for each: one that is ending takes a new client down with it.
+    const directory = mkdtempSync(join(tmpdir(), 'tmux-'));
+    const socket = join(directory, 's');
     const tmux = (...args: string[]) =>
-      execFileSync('tmux', ['-L', `test-${process.pid}`, '-f', '/dev/null', ...args], { encoding: 'utf8' }).trim();
+      execFileSync('tmux', ['-S', socket, '-f', '/dev/null', ...args], { encoding: 'utf8' }).trim();
     const [pid, tty] = tmux('new-session', '-d', '-P', '-F', '#{pane_pid} #{pane_tty}', 'sleep 1000; true').split(' ');
     try {
       const child = () => open().descendants(Number(pid)).at(-1) ?? 0;
@@ -111,6 +117,7 @@ requires('tmux')('a process on a terminal', () => {
       expect(open().leader(child())?.pid).toBe(Number(pid));
     } finally {
       tmux('kill-server');
+      rmSync(directory, { recursive: true });
     }
   });
 });

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import type { Logger } from '../../src/core/logger.ts';
 import type { Instance } from '../../src/core/runtime.ts';
-import { openProcessTable } from '../../src/os/process-table.ts';
+import { openProcessTable } from '../../src/os/open-process-table.ts';
 import { ProcessRuntime } from '../../src/runtime/process/process-runtime.ts';
 import type { RuntimePlace } from '../contract/runtime.ts';
 import type { HostBehaviour } from '../fakes/fake-host.ts';

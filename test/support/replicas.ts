@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CreateSession, OpenedSession, SessionView } from '../../src/core/api.ts';
-import { openProcessTable } from '../../src/os/process-table.ts';
+import { openProcessTable } from '../../src/os/open-process-table.ts';
 import { eventually } from './eventually.ts';
 import { processesOf } from './processes-of.ts';
 import { RedisServer } from './redis.ts';

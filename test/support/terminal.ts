@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openProcessTable } from '../../src/os/process-table.ts';
+import { openProcessTable } from '../../src/os/open-process-table.ts';
 import { eventually } from './eventually.ts';
 import { TmuxTerminal } from './tmux.ts';
 

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Answer, Call } from '../../src/servers/proxmox/http.ts';
+import type { Call } from '../../src/servers/proxmox/http.ts';
+import type { Answer } from '../../src/servers/proxmox/http-answer.ts';
 import { type Login, loginOf } from '../../src/servers/proxmox/login.ts';
 import type { Target } from '../../src/servers/proxmox/target.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';

@@ -96,8 +96,15 @@ export class Pursuit implements Subscriber {
   #find(): void {
     this.#reach.to(this.#target).then(
       ({ link }) => this.#on(link),
-      (error: unknown) => this.#fail(error instanceof HostRefused ? asRelayError(error) : asAppError(error)),
+      (error: unknown) => this.#fail(this.#notFound(error)),
     );
+  }
+
+  /** Whoever has had it posted is not told to try again: it may have been run. */
+  #notFound(cause: unknown): AppError {
+    const error = cause instanceof HostRefused ? asRelayError(cause) : asAppError(cause);
+    const begun = this.#boot !== undefined && !this.#sink.moved;
+    return begun && error.status !== 404 ? unknownOutcome('The server was lost while it ran this call') : error;
   }
 
   #on(link: HostLink): void {

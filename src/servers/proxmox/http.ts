@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { Agent, buildConnector, request } from 'undici';
 import type { ConnectOut } from '../../core/server-module.ts';
+import type { Answer } from './http-answer.ts';
 import { connectionErrorOf } from './pve-error.ts';
 import type { Target } from './target.ts';
 
@@ -11,14 +12,6 @@ export interface Call {
   readonly headers: Readonly<Record<string, string>>;
   /** Sent in one piece: pveproxy refuses chunked bodies. */
   readonly body?: string;
-}
-
-/** What came back, as it is. */
-export interface Answer {
-  readonly status: number;
-  /** The reason phrase: Proxmox puts its message there. */
-  readonly reason: string;
-  readonly body: string;
 }
 
 /** Largest answer that is read, bytes: ten times the resources of a cluster with 10,000 guests. */

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import type { Clock } from '../../core/clock.ts';
 import { within } from '../../core/within.ts';
-import type { Answer, Call } from './http.ts';
+import type { Call } from './http.ts';
+import type { Answer } from './http-answer.ts';
 import { errorOf, PveError, timeoutOf } from './pve-error.ts';
 import type { Target } from './target.ts';
 

@@ -1,5 +1,5 @@
 import { AppError } from '../../core/errors.ts';
-import type { Answer } from './http.ts';
+import type { Answer } from './http-answer.ts';
 import type { Target } from './target.ts';
 
 /** A call to Proxmox that failed. The message says what is wrong and what to do; it never holds a secret. */
