@@ -6,6 +6,7 @@ import type { SessionId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Instance, InstanceId } from '../core/runtime.ts';
 import type { SessionRecord } from '../core/session.ts';
+import type { Signals } from '../core/signals.ts';
 import type { SessionStore } from '../core/store.ts';
 import { within } from '../core/within.ts';
 import type { InstanceKeys } from '../sessions/instance-keys.ts';
@@ -24,6 +25,7 @@ export interface RebuildOptions {
   readonly keys: InstanceKeys;
   readonly records: RecordSeal;
   readonly memory: RecordMemory;
+  readonly signals: Signals;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -70,7 +72,7 @@ export class Rebuild {
   }
 
   async #rebuild(instances: readonly Instance[]): Promise<void> {
-    const { store, memory, clock, log } = this.#options;
+    const { store, memory, signals, clock, log } = this.#options;
     const generation = randomUUID();
     if (!(await store.prepare(generation))) throw new StoreEmptied(); // somebody else was faster: look again
     const known = await this.#recordsOf(instances);
@@ -81,6 +83,8 @@ export class Rebuild {
     for (const instance of mute) if (!isOf(best, instance)) this.#spared.set(instance.id, instance);
     // False: emptied once more. What was made may be gone again.
     if (!(await store.begin(generation))) throw new StoreEmptied();
+    // Gateways look again, and write their connections, while the hosts that remember these still run.
+    for (const id of best.keys()) signals.publish(id);
     if (best.size + mute.length === 0) return;
     log.warn({ sessions: best.size, spared: this.#spared.size }, 'the store was empty: sessions made again');
   }

@@ -71,5 +71,25 @@ describe('a store that has lost everything', () => {
       await client.close();
       await admin.quit();
     });
+
+    it('[survive.emptied] emptied, and then the instance dies, of which nobody else knew the connection: it goes on', async () => {
+      await using redis = await RedisServer.start();
+      await using manager = await TestManager.start({ env: { MCP_SESSION_MANAGER_STORE: redis.url } });
+      const { session, token } = await manager.open();
+      const client = await connect(`${manager.url}/mcp/counting`, token);
+      const say = async (text: string) => textOf(await client.callTool({ name: 'echo', arguments: { text } }));
+      const admin = new Redis(redis.url);
+      await admin.flushall();
+      await eventually('the store is complete again', () => admin.hget('mcp:generation', 'begun'));
+      await eventually('the store knows the connection again', async () => {
+        expect(await say('still')).toBe('still');
+        return (await manager.view(session.id)).connections === 1;
+      });
+      process.kill(Number(await instanceOf(manager, session.id)), 'SIGKILL');
+      await eventually('the next one runs', async () => (await manager.view(session.id)).servers[0]?.restarts === 1);
+      expect(await say('on')).toBe('on');
+      await client.close();
+      await admin.quit();
+    });
   });
 });
