@@ -33,7 +33,7 @@ function mergeJson(before: string, config: ClientConfig): Merged {
   if (JSON.stringify(entry) === JSON.stringify(config.entry)) return { text: before };
   if (entry !== undefined && !isOurs(entry)) return { problem: `it has another server named "${config.name}"` };
   const after = { ...root, [config.section]: { ...section, [config.name]: config.entry } };
-  const indent = /^\s*?([ \t]+)\S/m.exec(before)?.[1] ?? '  ';
+  const indent = /^([ \t]+)\S/m.exec(before)?.[1] ?? '  ';
   return { text: `${bom}${JSON.stringify(after, null, indent)}\n` };
 }
 

@@ -26,7 +26,7 @@ export function mergeToml(before: string, table: TomlTable): string | undefined 
   const own = ownLines(lines, table);
   if (own === undefined) return undefined;
   const first = own.values().next().value;
-  if (first === undefined) return `${before.replace(/\s*$/, '')}\n\n${renderToml(table)}`;
+  if (first === undefined) return `${before.trimEnd()}\n\n${renderToml(table)}`;
   // In a multi-line string a line may look like a table.
   if (/"""|'''/.test(before)) return undefined;
   return lines.map((line, i) => (i === first ? renderToml(table) : own.has(i) ? '' : line)).join('');

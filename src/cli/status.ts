@@ -1,14 +1,14 @@
 import type { ServerView, SessionView } from '../core/api.ts';
 import type { CliIo } from './io.ts';
 import { requireSession } from './session-access.ts';
-import { duration, mebibytes, oneLine, printable, table } from './text.ts';
+import { duration, mebibytes, oneLine, printable, printableJson, table } from './text.ts';
 
 const HEAD = ['SERVER', 'STATE', 'INSTANCE', 'UPTIME', 'MEMORY', 'CPU', 'LAST ACTIVITY'];
 
 /** Shows this terminal's session and its servers; exit code 1 if it has none. */
 export async function status(io: CliIo, options: { readonly json?: boolean }): Promise<number> {
   const { session } = await requireSession(io);
-  io.stdout.write(options.json ? `${JSON.stringify(session, null, 2)}\n` : describe(session, io.clock.now()));
+  io.stdout.write(options.json ? `${printableJson(session)}\n` : describe(session, io.clock.now()));
   return 0;
 }
 

@@ -3,7 +3,11 @@ export function printable(text: string): string {
   return text.replace(/[^\P{Cc}\n\t]/gu, '?');
 }
 
-/** The same on one line. */
+/** `value` as JSON for a terminal: JSON itself escapes the control characters below U+0020 only (RFC 8259, section 7). */
+export const printableJson = (value: unknown): string =>
+  JSON.stringify(value, null, 2).replace(/[\x7f-\x9f]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
+
+/** `printable` on one line. */
 export const oneLine = (text: string): string => printable(text).replace(/\s+/g, ' ').trim();
 
 /** Columns as wide as their widest cell, two spaces between. */

@@ -59,6 +59,11 @@ export class Admission {
     this.#waiting.delete(keyOf(session, server));
   }
 
+  /** Servers of this session that wait. */
+  of(session: SessionId): ServerName[] {
+    return [...this.#waiting.values()].filter((claim) => claim.session === session).map(({ server }) => server);
+  }
+
   /** Those that wait though there is a place for them. */
   admitted(): readonly Claim[] {
     if (this.#waiting.size === 0) return [];

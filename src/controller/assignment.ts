@@ -67,17 +67,20 @@ function launchOf(entry: CatalogueEntry, workspace: string, variables: Variables
   return {
     kind: 'stdio',
     command: entry.command,
-    args: entry.args.map((text) => text.replaceAll('${workspace}', () => workspace)),
+    args: entry.args.map((text) => text.replaceAll('${workspace}', () => asValue(workspace))),
     env: Object.fromEntries(env),
   };
 }
 
+/** So that the host, which fills in the rest, takes nothing in it for a placeholder of its own. */
+const asValue = (value: string): string => value.replace(/\$\{(?:configDir|dist|node)\}/g, '$$$&');
+
 /** In one go, so that nothing in a value is taken for a placeholder. `${configDir}` is the host's to fill in. */
 function fill(server: ServerName, text: string, workspace: string, variables: Variables): string {
   return text.replace(/\$\{(?:workspace|env:([^}]*))\}/g, (_, variable: string | undefined) => {
-    if (variable === undefined) return workspace;
+    if (variable === undefined) return asValue(workspace);
     const value = variables[variable];
-    if (value !== undefined) return value;
+    if (value !== undefined) return asValue(value);
     throw new AppError(
       'config.invalid',
       `Server "${server}" needs the variable ${variable}: set it in the terminal and run \`mcp-session-manager init\` again (the server's catalogue entry must list it under "variables")`,

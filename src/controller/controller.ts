@@ -178,6 +178,7 @@ export class Controller {
       ...Object.keys(record?.servers ?? {}),
       ...this.#instances.of(session),
       ...this.#reconciler.starts.of(session),
+      ...this.#reconciler.admission.of(session),
     ]);
     await Promise.all([...names].map((name) => this.#reconcile(session, name)));
     if (!record) await this.#forget(session);

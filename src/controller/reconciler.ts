@@ -181,12 +181,17 @@ export class Reconciler {
       });
       return task;
     };
+    const giveUp = new AbortController();
+    const launched = () => within(clock, startMs, late, launch, AbortSignal.any([giveUp.signal, start.signal]));
     try {
-      return await within(clock, startMs, late, launch, AbortSignal.any([this.#stop, start.signal]));
+      return await within(clock, startMs + graceMs, late, launched, this.#stop);
     } catch (error) {
-      // A start that is given up clears away what it began. Without this it would meet its successor.
+      // What was begun is cleared away. Without this it would meet its successor.
       const settled = async () => void (await task?.catch(() => {}));
-      await within(clock, graceMs, late, settled).catch(() => {});
+      await within(clock, graceMs / 2, late, settled).catch(() => {});
+      // Only now: if it is this manager that ends, the next one goes on with the instance, and may have it in use already.
+      giveUp.abort(error);
+      await within(clock, graceMs / 2, late, settled).catch(() => {});
       throw error;
     }
   }

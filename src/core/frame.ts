@@ -1,3 +1,5 @@
+import type { Writable } from 'node:stream';
+
 /**
  * Frames of the channel protocol: two unsigned 32-bit big-endian lengths (head, payload), the head as JSON, the payload as
  * the bytes that somebody else wrote. Heads are small; a payload is never parsed here.
@@ -19,6 +21,28 @@ export function encodeFrame(head: object, payload: Uint8Array | string = EMPTY):
   if (typeof payload === 'string') frame.write(payload, LENGTHS + headLength);
   else frame.set(payload, LENGTHS + headLength);
   return frame;
+}
+
+/** Writes frames to a stream; those of one turn of the event loop go out together. */
+export class FrameWriter {
+  readonly #stream: Writable;
+  #corked = false;
+
+  constructor(stream: Writable) {
+    this.#stream = stream;
+  }
+
+  write(head: object, payload?: Uint8Array | string): void {
+    if (!this.#corked) {
+      this.#corked = true;
+      this.#stream.cork();
+      process.nextTick(() => {
+        this.#corked = false;
+        this.#stream.uncork();
+      });
+    }
+    this.#stream.write(encodeFrame(head, payload));
+  }
 }
 
 /** Cuts a byte stream into frames. */

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { type EndReason, type GatewayFrame, type HostFrame, MAX_MESSAGE } from '../core/channel.ts';
 import { messageOf } from '../core/errors.ts';
-import { encodeFrame, FrameDecoder } from '../core/frame.ts';
+import { FrameDecoder, FrameWriter } from '../core/frame.ts';
 import { streamOf } from '../core/ids.ts';
 import type { Channel } from './channel.ts';
 import { type Follower, Refusal, type Stream } from './channel-log.ts';
@@ -13,13 +13,14 @@ const CONGESTED = 4 << 20;
 /** One gateway's link to this host: its frames in, the host's frames out (core/channel.ts). */
 export class LinkSession {
   readonly #socket: Duplex;
+  readonly #writer: FrameWriter;
   readonly #channels: Channels;
   readonly #following = new Map<number, { channel: Channel; stream: Stream; follower: Follower }>();
   readonly #resumes = new Set<() => void>();
-  #corked = false;
 
   constructor(socket: Duplex, channels: Channels, boot: string) {
     this.#socket = socket;
+    this.#writer = new FrameWriter(socket);
     this.#channels = channels;
     const decoder = new FrameDecoder(MAX_MESSAGE);
     socket.on('data', (chunk: Buffer) => {
@@ -54,16 +55,7 @@ export class LinkSession {
 
   #send(frame: HostFrame, payload?: Buffer): void {
     if (this.#socket.destroyed) return;
-    if (!this.#corked) {
-      // One write for all frames of one turn of the event loop.
-      this.#corked = true;
-      this.#socket.cork();
-      process.nextTick(() => {
-        this.#corked = false;
-        this.#socket.uncork();
-      });
-    }
-    this.#socket.write(encodeFrame(frame, payload));
+    this.#writer.write(frame, payload);
   }
 
   #refuse(n: number, error: unknown): void {

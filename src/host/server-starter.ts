@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { realpath, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { HostAssignment } from '../core/channel.ts';
 import { AppError, appErrorOf, messageOf } from '../core/errors.ts';
@@ -55,12 +55,32 @@ export async function serverStarter(assignment: HostAssignment, options: Starter
   };
   // The host's own environment was made minimal by the runtime; it holds MCP_SESSION_ID, MCP_CONFIG_DIR and MCP_PID_FILE.
   const inherited = { ...(process.env as Record<string, string>), ...egress.environment };
-  return (events) => startStdioServer({ ...command, env: { ...inherited, ...env } }, events);
+  return async (events) => {
+    await unmoved(workspace);
+    return startStdioServer({ ...command, env: { ...inherited, ...env } }, events);
+  };
 }
 
-/** Puts in what only the instance knows, whatever it runs in: its directories, and its Node. */
+/**
+ * The workspace was looked at when the session was opened (sessions/workspaces.ts), and servers are started long after: a
+ * link that somebody has put in its place, or on the way to it, could lead anywhere.
+ */
+async function unmoved(workspace: string): Promise<void> {
+  const real = await realpath(workspace).catch(() => undefined);
+  if (real === workspace) return;
+  const problem = real === undefined ? 'is not there any more' : 'is reached through a link now';
+  throw new AppError('server.failed', `The workspace ${workspace} ${problem}: open the session anew in a directory`);
+}
+
+/**
+ * Puts in what only the instance knows, whatever it runs in: its directories, and its Node. With another `$` before it a
+ * placeholder is part of a value (controller/assignment.ts) and stays.
+ */
 function filling(places: Readonly<Record<string, string>>): (text: string) => string {
-  return (text) => text.replace(/\$\{(configDir|dist|node)\}/g, (_, name: string) => places[name] as string);
+  return (text) =>
+    text.replace(/\$?\$\{(configDir|dist|node)\}/g, (found, name: string) =>
+      found.startsWith('$$') ? found.slice(1) : (places[name] as string),
+    );
 }
 
 /** Leaves a file that is there: the developer may have changed the session's own copy. */

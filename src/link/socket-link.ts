@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { type GatewayFrame, type HostFrame, MAX_MESSAGE, type PostKind } from '../core/channel.ts';
-import { encodeFrame, FrameDecoder } from '../core/frame.ts';
+import { FrameDecoder, FrameWriter } from '../core/frame.ts';
 import { type HostLink, HostRefused, type Leave, LinkLost, type Subscriber } from '../core/host-link.ts';
 
 /** What awaits the frames that carry its number. */
@@ -12,13 +12,14 @@ interface Waiter extends Subscriber {
 export class SocketLink implements HostLink {
   readonly boot: string;
   readonly #socket: Duplex;
+  readonly #writer: FrameWriter;
   readonly #waiters = new Map<number, Waiter>();
   #n = 0;
   #lost: LinkLost | undefined;
-  #corked = false;
 
   private constructor(socket: Duplex, boot: string) {
     this.#socket = socket;
+    this.#writer = new FrameWriter(socket);
     this.boot = boot;
   }
 
@@ -109,16 +110,7 @@ export class SocketLink implements HostLink {
   }
 
   #send(frame: GatewayFrame, payload?: Buffer | string): void {
-    if (!this.#corked) {
-      // One write for all frames of one turn of the event loop.
-      this.#corked = true;
-      this.#socket.cork();
-      process.nextTick(() => {
-        this.#corked = false;
-        this.#socket.uncork();
-      });
-    }
-    this.#socket.write(encodeFrame(frame, payload));
+    this.#writer.write(frame, payload);
   }
 
   #receive(frame: HostFrame, payload: Buffer): void {

@@ -93,6 +93,7 @@ function apiOf(
     ...use,
     views: new SessionViews({ ...parts, statusMs: STATUS_MS }),
     owner: { name: OWNER, credential: parts.deployment.credential },
+    guard: parts.config.http,
     cleanup: (owner) => controller.cleanup(owner),
     endpoints: { mcp: '/mcp', server: '/mcp/{server}', api: '/api' },
   });

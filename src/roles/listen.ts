@@ -17,10 +17,14 @@ const LOOK_MS = 10;
  */
 const KEEP_ALIVE_MS = 65_000;
 
+/** A request, its body included, has to be here in this time, milliseconds: whoever sends it byte by byte is cut off. */
+const REQUEST_MS = 120_000;
+
 /** A server that does not listen yet. */
 export function httpServer(listener: RequestListener): Server {
   // The time for headers begins when a connection falls idle, in some versions of Node.
-  return createServer({ keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: KEEP_ALIVE_MS + 1000 }, listener);
+  const headersTimeout = KEEP_ALIVE_MS + 1000;
+  return createServer({ keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout, requestTimeout: REQUEST_MS }, listener);
 }
 
 /**

@@ -33,7 +33,14 @@ const schema = z.strictObject({
   lazy: z.boolean().optional(),
   /** 128 KiB is what Linux allows for one variable; a secret is far smaller. */
   variables: z
-    .record(z.string(), z.string().max(16_384))
+    .record(
+      z.string(),
+      z
+        .string()
+        .max(16_384)
+        // No environment can hold it, and Node's error for that would repeat the value.
+        .refine((value) => !value.includes('\0'), 'must not hold a null character'),
+    )
     .refine((variables) => Object.keys(variables).length <= 256, 'must not be more than 256')
     .optional(),
 });

@@ -28,6 +28,8 @@ export function createLogger(options: LoggerOptions): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (level) => ({ level }) },
       serializers: { err: pino.stdSerializers.errWithCause, error: pino.stdSerializers.errWithCause },
+      // JSON escapes the control characters below U+0020 only; a terminal may obey these too.
+      hooks: { streamWrite: (line) => line.replace(/[\x7f-\x9f]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`) },
       redact: { paths: SECRETS, censor: '[redacted]' },
     },
     options.destination ?? pino.destination({ fd: 2, sync: true }),

@@ -150,7 +150,7 @@ describe('POST', () => {
     ).toEqual([4, 5]);
   });
 
-  it('[limits.body] refuses a body above the limit', async () => {
+  it('[limits.body] [attack.19] refuses a body above the limit', async () => {
     const { status, json } = await mcp.post(callTool(1, 'echo', { text: 'x'.repeat(70_000) }));
     expect(status).toBe(413);
     expect(json).toMatchObject({ error: { message: expect.stringContaining('65536') } });
@@ -235,7 +235,7 @@ describe('GET', () => {
     expect(messagesOf(await readUntil(resumed, () => false))).toMatchObject([{ id: 1, result: {} }]);
   });
 
-  it('[resume.foreign] an id of another connection finds nothing, one that is made up is refused', async () => {
+  it('[resume.foreign] [attack.21] an id of another connection finds nothing, one that is made up is refused', async () => {
     const { events } = await mcp.post(
       rpc(7, 'tools/call', { name: 'notify', arguments: { n: 2 }, _meta: { progressToken: 1 } }),
     );
@@ -249,7 +249,7 @@ describe('GET', () => {
 });
 
 describe('connections', () => {
-  it('[session.id] have ids that are visible ASCII and never the same', async () => {
+  it('[session.id] [attack.4] have ids that are visible ASCII and never the same', async () => {
     const ids = new Set<string>();
     for (let i = 0; i < 5; i++) {
       await mcp.initialize();
@@ -259,7 +259,7 @@ describe('connections', () => {
     expect(ids.size).toBe(5);
   });
 
-  it('[session.missing] without an id are refused with 400 and the request’s id', async () => {
+  it('[session.missing] [attack.6] without an id are refused with 400 and the request’s id', async () => {
     const { status, json } = await mcp.post(rpc(4, 'tools/list'), { 'mcp-session-id': undefined });
     expect(status).toBe(400);
     expect(json).toMatchObject({ id: 4 });
@@ -276,7 +276,7 @@ describe('connections', () => {
     expect((await mcp.send('DELETE', undefined)).status).toBe(404);
   });
 
-  it('[session.bound] are of no use to another session, nor at another endpoint', async () => {
+  it('[session.bound] [attack.2] are of no use to another session, nor at another endpoint', async () => {
     const other = await manager.open();
     for (const method of ['POST', 'GET', 'DELETE']) {
       const thief = new RawMcp(mcp.url, other.token);
@@ -351,7 +351,7 @@ describe('the door', () => {
     }
   });
 
-  it('[origin.check] is closed to foreign origins and host names', async () => {
+  it('[origin.check] [attack.1] is closed to foreign origins and host names', async () => {
     for (const origin of [
       'http://evil.example',
       'null',

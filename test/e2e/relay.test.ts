@@ -166,7 +166,7 @@ describe.each(endpoints)('at $path', ({ path, name, uri }) => {
 });
 
 describe('two connections of one session', () => {
-  it('have servers of their own, and never see each other’s answers', async () => {
+  it('[attack.5] have servers of their own, and never see each other’s answers', async () => {
     const clients = await Promise.all(
       [1, 2, 3].map(async (n) => {
         const client = new Client({ name: `c${n}`, version: '1' });

@@ -129,7 +129,7 @@ requires('proc')('on Linux', () => {
       );
     });
 
-    it('no two share a session or a process, none listens on a port, none shows a secret', async () => {
+    it('[attack.11] no two share a session or a process, none listens on a port, none shows a secret', async () => {
       const pids = terminals.flatMap(({ session }) => session.servers.map(({ instance }) => Number(instance)));
       expect(new Set(terminals.map(({ session }) => session.id)).size).toBe(TERMINALS);
       expect(new Set(pids).size).toBe(2 * TERMINALS);

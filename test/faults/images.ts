@@ -15,7 +15,11 @@ const BUILD_MS = 300_000;
 export async function buildImages(tag: string): Promise<[product: string, suite: string]> {
   const product = `mcp-session-manager:${tag}`;
   const suite = `${product}-faults`;
-  const registry = execFileSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8', cwd: ROOT }).trim();
+  const registry = execFileSync('npm', ['config', 'get', 'registry'], {
+    encoding: 'utf8',
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  }).trim();
   const options = ['--build-arg', `NPM_REGISTRY=${registry}`, '-f', 'docker/Dockerfile', '-t', product];
   await docker(['build', '-q', ...options, '.'], { cwd: ROOT, deadlineMs: BUILD_MS });
   const context = mkdtempSync(join(tmpdir(), 'faults-'));

@@ -76,7 +76,7 @@ describe('init', () => {
     });
   });
 
-  it('cannot be led to write escape sequences to the terminal', async () => {
+  it('[attack.22] cannot be led to write escape sequences to the terminal', async () => {
     manager.servers = [{ name: 'x', state: 'failed', reason: '\x1b]0;owned\x07' }];
     expect((await run('init --shell bash --workspace \x1b[2Jx')).stderr).not.toMatch(/[^\P{Cc}\n]/u);
   });

@@ -3,10 +3,12 @@ import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Clock, systemClock } from '../../src/core/clock.ts';
 import type { Instance } from '../../src/core/runtime.ts';
 import { LABEL } from '../../src/runtime/labels.ts';
 import { accepts, collect, specOf } from '../contract/runtime.ts';
 import { type DockerPlace, entryOf, openDockerPlace } from '../support/docker-place.ts';
+import { eventually } from '../support/eventually.ts';
 import { requires } from '../support/requires.ts';
 
 const never = new AbortController().signal;
@@ -20,8 +22,8 @@ requires('docker')('the Docker runtime', () => {
   });
   afterEach(() => place[Symbol.asyncDispose]());
 
-  const start = (runtime = place.runtime(), workspace = place.workspace): Promise<Instance> =>
-    runtime.start(specOf({}, workspace), never);
+  const start = (runtime = place.runtime(), workspace = place.workspace, signal = never): Promise<Instance> =>
+    runtime.start(specOf({}, workspace), signal);
   const nameOf = (deployment: string) => `${deployment}.${session}.filesystem`;
 
   describe('beside others on the same engine', () => {
@@ -60,6 +62,29 @@ requires('docker')('the Docker runtime', () => {
       } finally {
         await stranger.remove({ force: true });
       }
+    });
+
+    it("undoes its own start, and not its successor's, when it was held up in the middle of it", async () => {
+      const gate = Promise.withResolvers<void>();
+      const given = new AbortController();
+      const sleep: Clock['sleep'] = async (ms, signal) => {
+        await gate.promise;
+        await systemClock.sleep(ms, signal);
+      };
+      const heldUp = start(place.runtime('good', { clock: { now: () => 0, sleep } }), place.workspace, given.signal);
+      const first = await eventually('a container', async () => (await place.containers())[0]);
+      const successor = place.runtime();
+      await eventually('it runs', async () => (await successor.status(ID)).phase === 'running');
+      const instance = await successor.start(
+        specOf({ incarnation: specOf().labels.incarnation + 1 }, place.workspace),
+        never,
+      );
+      given.abort(new Error('the lease is lost'));
+      gate.resolve();
+      await expect(heldUp).rejects.toThrow('the lease is lost');
+      expect(first.Id).not.toContain(instance.name);
+      expect(await successor.status(ID)).toMatchObject({ phase: 'running', instance: { name: instance.name } });
+      expect(await accepts(instance.endpoint)).toBe(true);
     });
 
     it('takes no instance for its own whose labels are not whole', async () => {

@@ -167,7 +167,7 @@ describe('a connection is refused', () => {
     expect(sockets.size).toBe(0);
   });
 
-  it('to an address in the grant that no instance may reach', async () => {
+  it('[attack.16] to an address in the grant that no instance may reach', async () => {
     const { path } = await startProxy({ allowLoopback: false });
     for (const authority of ['127.0.0.1:1', '[::1]:1', '169.254.169.254:80', '[::ffff:a9fe:a9fe]:80'])
       expect(
@@ -179,7 +179,7 @@ describe('a connection is refused', () => {
       ).toMatch(/^HTTP\/1\.1 403 .*details="address"/s);
   });
 
-  it('by its name only once: the address that was looked at is the one connected to', async () => {
+  it('[attack.16] by its name only once: the address that was looked at is the one connected to', async () => {
     const { port } = await target((socket) => void socket.end('right'));
     const names = { 'pve.test': [['169.254.169.254', '127.0.0.1'], ['169.254.169.254']] };
     const { path, lookups } = await startProxy({ names });

@@ -81,7 +81,7 @@ describe('the process runtime', () => {
 describe('the root of the process runtime', () => {
   const start = () => place.runtime().start(specOf(), never);
 
-  it('is never followed through a link', async () => {
+  it('[attack.11] is never followed through a link', async () => {
     const elsewhere = join(dirname(place.root), 'elsewhere');
     await mkdir(elsewhere, { mode: 0o700 });
     await symlink(elsewhere, place.root);
@@ -92,13 +92,13 @@ describe('the root of the process runtime', () => {
     expect(await readdir(elsewhere)).toEqual([]);
   });
 
-  it('is refused if others may enter it', async () => {
+  it('[attack.11] is refused if others may enter it', async () => {
     await mkdir(place.root);
     await chmod(place.root, 0o755);
     await expect(start()).rejects.toThrow(/open to other users/);
   });
 
-  it('is not believed if others may write to it', async () => {
+  it('[attack.11] is not believed if others may write to it', async () => {
     const runtime = place.runtime();
     const { id } = await runtime.start(specOf(), never);
     await chmod(place.root, 0o777);

@@ -166,7 +166,7 @@ describe('serve', () => {
 });
 
 requires('redis')('serve with Redis', () => {
-  it('keeps sessions there, and is not ready while it is out of reach', async () => {
+  it('[attack.health] keeps sessions there, and is not ready while it is out of reach', async () => {
     await using redis = await RedisServer.start();
     const { url, child, output } = await serving({ MCP_SESSION_MANAGER_STORE: redis.url });
     expect((await fetch(`${url}/readyz`)).status).toBe(200);

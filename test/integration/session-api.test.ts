@@ -34,6 +34,7 @@ class ApiServer implements AsyncDisposable {
       log,
       catalogue: CATALOGUE,
       owner: { name: 'owner', credential: CREDENTIAL },
+      guard: { allowedHosts: ['127.0.0.1'], allowedOrigins: ['127.0.0.1'] },
       views: new SessionViews({ store, hosts, keys, clock, statusMs: 500 }),
       cleanup: (owner) => plane.controller.cleanup(owner),
       notReady: () => api.notReady(),
@@ -285,7 +286,7 @@ describe('session API: refusals', () => {
     expect(basic.status).toBe(401);
   });
 
-  it("lets a token do nothing but its own session's business", async () => {
+  it("[attack.2] lets a token do nothing but its own session's business", async () => {
     const api = await start();
     const { token } = await api.open();
     const { session: other } = await api.open({ terminal: { name: 'b', host: 'h' } });

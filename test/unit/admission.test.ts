@@ -55,6 +55,17 @@ describe('Controller: no place for all', () => {
     expect(p.runtime.running()).toEqual([`${second.id}/filesystem/1`]);
   });
 
+  it('keeps no place in the queue for a session that is over', async () => {
+    const p = await plane(1, 1);
+    await p.open(one, 1);
+    const gone = await p.open(one, 2);
+    expect(await p.state(gone.id)).toMatchObject({ phase: 'pending' });
+    await p.sessions.end(gone.id);
+    await settle();
+    const next = await p.open(one, 3);
+    expect(await p.state(next.id)).toMatchObject({ phase: 'pending', reason: 'it waits for a free place' });
+  });
+
   it('keeps the order over a restart, and gives a place that is asked for no more to the next', async () => {
     const p = await plane(1, 3);
     const first = await p.open(one, 1);

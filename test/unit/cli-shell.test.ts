@@ -27,7 +27,7 @@ describe('the shell', () => {
 });
 
 describe('text for terminals', () => {
-  it('has no control characters', () => {
+  it('[attack.22] has no control characters', () => {
     expect(printable('a\x1b]0;x\x07b\tc\n\x9b\r')).toBe('a?]0;x?b\tc\n??');
     expect(oneLine(' a\n\n b ')).toBe('a b');
   });

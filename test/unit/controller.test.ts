@@ -467,6 +467,15 @@ describe('Controller: another manager takes over', () => {
     expect(p.runtime.running()).toEqual([`${id}/filesystem/1`]);
   });
 
+  it('leaves a start in progress alone when it ends: the next one may have taken it over', async () => {
+    const p = await plane();
+    p.runtime.modes.set('filesystem', 1000);
+    const { id } = await p.open({ servers: ['filesystem'] });
+    await p.down();
+    expect(await p.state(id)).toMatchObject({ phase: 'starting', incarnation: 1 });
+    expect(p.runtime.running()).toEqual([`${id}/filesystem/1`]);
+  });
+
   it('goes on with a start that was interrupted before the host was configured', async () => {
     const p = await plane();
     const gate = Promise.withResolvers<void>();

@@ -37,6 +37,11 @@ describe('parseCreateSession', () => {
     ['a variable of no server', { ...good, variables: { AWS_SECRET: 's3cret' } }, 'variables.AWS_SECRET'],
     ['a variable that is no text', { ...good, variables: { PROXMOX_TOKEN: 1 } }, 'variables.PROXMOX_TOKEN'],
     [
+      'a variable with a null character',
+      { ...good, variables: { PROXMOX_TOKEN: 's3cret\0' } },
+      'variables.PROXMOX_TOKEN',
+    ],
+    [
       'a variable that is too long',
       { ...good, variables: { PROXMOX_TOKEN: 's3cret'.repeat(3000) } },
       'variables.PROXMOX_TOKEN',

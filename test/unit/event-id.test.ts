@@ -32,7 +32,7 @@ describe('event ids', () => {
     );
   });
 
-  it('are not made up by anybody else', () => {
+  it('[attack.21] are not made up by anybody else', () => {
     for (const text of [
       '',
       'x',

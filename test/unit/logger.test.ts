@@ -4,7 +4,12 @@ import { createLogger } from '../../src/telemetry/logger.ts';
 
 function recorded(level: 'debug' | 'info' | 'warn' | 'error') {
   const lines: Record<string, unknown>[] = [];
-  return { lines, log: createLogger({ level, destination: { write: (line) => void lines.push(JSON.parse(line)) } }) };
+  const written: string[] = [];
+  const write = (line: string) => {
+    written.push(line);
+    lines.push(JSON.parse(line));
+  };
+  return { lines, written, log: createLogger({ level, destination: { write } }) };
 }
 
 describe('logger', () => {
@@ -34,6 +39,13 @@ describe('logger', () => {
     log.info({ token: 'hunter2', headers: { authorization: 'Bearer hunter2' }, variables: { A: 'hunter2' } }, 'x');
     expect(JSON.stringify(lines)).not.toContain('hunter2');
     expect(lines[0]).toMatchObject({ token: '[redacted]' });
+  });
+
+  it('[attack.22] writes no control character, however it is encoded', () => {
+    const { lines, written, log } = recorded('info');
+    log.info({ said: '\x1b]0;x\x07\x7f\u009b31m' }, 'x');
+    expect(written.join('')).not.toMatch(/[^\P{Cc}\n]/u);
+    expect(lines[0]?.said).toBe('\x1b]0;x\x07\x7f\u009b31m');
   });
 
   it('writes an error with its cause', () => {

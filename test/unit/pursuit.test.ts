@@ -83,6 +83,15 @@ describe('a pursuit', () => {
     expect(heard).toEqual(['call.outcome-unknown']);
   });
 
+  it('that has posted its request is never told to try again', async () => {
+    pursue();
+    await settle();
+    session.failures.set('files', new AppError('store.unavailable', 'out of reach'));
+    session.link().lose();
+    await settle();
+    expect(heard).toEqual(['call.outcome-unknown']);
+  });
+
   it('that was left hears nothing, and begins nothing', async () => {
     pursue().leave();
     await settle();

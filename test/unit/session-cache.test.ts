@@ -50,6 +50,23 @@ describe('the sessions that a gateway knows', () => {
     expect(await cache.admit(token)).toBe(live);
   });
 
+  it('are looked at once at a time, however many signals come, and again for what came meanwhile', async () => {
+    const live = await cache.admit(token);
+    cache.use(live, { onClose: () => {} });
+    const answer = Promise.withResolvers<void>();
+    let looks = 0;
+    store.afterPeek = async () => {
+      looks += 1;
+      await answer.promise;
+    };
+    for (let count = 0; count < 5; count++) signals.publish(record.id);
+    await settle();
+    expect(looks).toBe(1);
+    answer.resolve();
+    await settle();
+    expect([looks, live.seen]).toEqual([2, live.heard]);
+  });
+
   it.each([true, false])(
     'of a terminal that began another one admit its new token alone (signal: %s)',
     async (signal) => {
@@ -93,7 +110,7 @@ describe('the sessions that a gateway knows', () => {
     await expect(cache.admit(other)).rejects.toMatchObject({ code: 'store.unavailable' });
   });
 
-  it('are kept alive by whoever waits for an answer or listens, and by nobody who has gone', async () => {
+  it('[attack.idle] are kept alive by whoever waits for an answer or listens, and by nobody who has gone', async () => {
     const reply = new FakeReply();
     cache.use(await cache.admit(token), reply);
     for (let n = 0; n < 5; n++) {

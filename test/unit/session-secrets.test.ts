@@ -26,7 +26,7 @@ describe('Tokens', () => {
     expect(() => new Tokens(KEY, time).verify(token)).toThrow(invalid);
   });
 
-  it('refuses what it did not issue', () => {
+  it('[attack.4] [attack.20] refuses what it did not issue', () => {
     const tokens = new Tokens(KEY, clock);
     const token = tokens.issue(record);
     const [head, body, signature] = token.split('.');

@@ -134,7 +134,7 @@ describe('Sessions.open', () => {
     expect((await plane.open({ keep: false })).keep).toBe(false);
   });
 
-  it('refuses more sessions than the owner may have, and counts those of others not', async () => {
+  it('[attack.18] refuses more sessions than the owner may have, and counts those of others not', async () => {
     const plane = new ControlPlane({ sessionsPerOwner: 2 });
     await plane.sessions.open('somebody else', { terminal: { name: 'a', host: 'h' }, workspace: '/' });
     const first = await plane.open({}, 1);

@@ -8,6 +8,7 @@ import type { ServerRecord, SessionRecord } from '../../core/session.ts';
 import { sessionOver } from '../../sessions/await-record.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import type { Tokens } from '../../sessions/tokens.ts';
+import { checkOrigin, type GuardOptions } from '../mcp/guards.ts';
 import { authenticate, type Owner, type Principal } from './auth.ts';
 import { answerErrors, answerUnknown } from './edge.ts';
 import { type ProbeOptions, probes } from './probes.ts';
@@ -22,6 +23,7 @@ export interface ApiOptions extends ProbeOptions {
   readonly views: SessionViews;
   readonly catalogue: Catalogue;
   readonly owner: Owner;
+  readonly guard: GuardOptions;
   readonly cleanup: (owner: string) => Promise<CleanupResult>;
   readonly log: Logger;
 }
@@ -35,16 +37,17 @@ export function createApi(options: ApiOptions): Express {
   app.disable('x-powered-by');
   app.disable('etag');
   app.use(probes(options));
-  app.use('/api', guard(options), express.json({ limit: BODY_LIMIT }), ownerRoutes(options), sessionRoutes(options));
+  app.use('/api', door(options), express.json({ limit: BODY_LIMIT }), ownerRoutes(options), sessionRoutes(options));
   app.use(answerUnknown);
   app.use(answerErrors(options.log));
   return app;
 }
 
-/** Nothing behind it, not even the reading of a body, is done for a stranger. */
-function guard({ owner, tokens }: ApiOptions): express.RequestHandler {
+/** Nothing behind it, not even the reading of a body, is done for a stranger, nor for a page in a browser. */
+function door({ owner, tokens, guard }: ApiOptions): express.RequestHandler {
   return (request, response, next) => {
     response.set('Cache-Control', 'no-store');
+    checkOrigin(request.headers, guard);
     response.locals.principal = authenticate(request.headers.authorization, owner, tokens);
     next();
   };

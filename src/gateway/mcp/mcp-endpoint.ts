@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { MAX_MESSAGE } from '../../core/channel.ts';
-import type { Clock } from '../../core/clock.ts';
-import type { ConnectionRecord } from '../../core/connection.ts';
 import { AppError, asAppError } from '../../core/errors.ts';
 import { HostRefused } from '../../core/host-link.ts';
-import { type ConnectionId, isConnectionId, newConnectionId, type ServerName } from '../../core/ids.ts';
+import type { ServerName } from '../../core/ids.ts';
 import {
   asMessage,
   idOf,
@@ -16,46 +14,36 @@ import {
   rpcError,
 } from '../../core/json-rpc.ts';
 import type { Logger } from '../../core/logger.ts';
-import { serverOf } from '../../core/session.ts';
-import type { ConnectionStore, SessionStore } from '../../core/store.ts';
-import { AggregateConversation } from './aggregate/conversation.ts';
 import { answerBatch } from './batch.ts';
 import { readBody } from './body.ts';
+import { Connections, type ConnectionsOptions } from './connections.ts';
 import type { Conversation } from './conversation.ts';
 import { parseEventId } from './event-id.ts';
 import { accepts, bearer, checkOrigin, checkPost, type GuardOptions, single } from './guards.ts';
 import { Heart } from './heart.ts';
 import { type IncomingNotice, type IncomingRequest, singleLine } from './incoming.ts';
-import type { Reach } from './reach.ts';
 import { HttpReply, type Reply, type StreamOptions } from './reply.ts';
-import type { LiveSession, SessionCache } from './session-cache.ts';
-import { newTarget, SingleConversation } from './single-conversation.ts';
-import { DEFAULT_VERSION, hasBatches, isSpoken, negotiate, VERSIONS } from './versions.ts';
+import type { LiveSession } from './session-cache.ts';
+import { DEFAULT_VERSION, hasBatches, isSpoken, VERSIONS } from './versions.ts';
 
-export interface McpEndpointOptions {
-  readonly sessions: SessionCache;
-  readonly store: SessionStore & ConnectionStore;
-  readonly reach: Reach;
-  readonly clock: Clock;
+export interface McpEndpointOptions extends ConnectionsOptions {
   readonly log: Logger;
   readonly guard: GuardOptions;
   readonly streams: StreamOptions & { readonly heartbeatMs: number };
   readonly bodyLimitBytes: number;
-  readonly connectionsPerSession: number;
-  readonly version: string;
 }
 
-/** They are kept with the connection's record, in the store and in hosts. */
-const MAX_INITIALIZE = 64 << 10;
 const PATH = /^\/mcp(?:\/([^/?]+))?\/?(?:\?.*)?$/;
 
 /** Streamable HTTP (2025-11-25, 2025-06-18, 2025-03-26: basic/transports) at `/mcp` and `/mcp/{server}`. */
 export class McpEndpoint implements Disposable {
   readonly #options: McpEndpointOptions;
   readonly #heart: Heart;
+  readonly #connections: Connections;
 
   constructor(options: McpEndpointOptions) {
     this.#options = options;
+    this.#connections = new Connections(options);
     this.#heart = new Heart(options.streams.heartbeatMs);
   }
 
@@ -96,6 +84,7 @@ export class McpEndpoint implements Disposable {
   async #post(req: IncomingMessage, reply: Reply, server: ServerName | undefined): Promise<void> {
     checkPost(req);
     const token = bearer(req.headers);
+    this.#options.sessions.check(token); // no memory for a stranger's body
     const body = await readBody(req, Math.min(this.#options.bodyLimitBytes, MAX_MESSAGE));
     let id: RequestId | null = null;
     try {
@@ -171,39 +160,11 @@ export class McpEndpoint implements Disposable {
     server: ServerName | undefined,
     { id, params = {} }: RpcRequest,
   ): Promise<void> {
-    const { store, clock, connectionsPerSession } = this.#options;
-    if (server !== undefined && !serverOf(live.record, server)) throw noServer(live, server);
-    if ((await store.count(live.record.id)) >= connectionsPerSession) {
-      const advice = 'end some of its clients, or the session';
-      throw new AppError(
-        'connection.quota',
-        `This session has ${connectionsPerSession} connections, which is the limit: ${advice}`,
-      );
-    }
-    if (JSON.stringify(params).length > MAX_INITIALIZE)
-      throw new AppError(
-        'request.too-large',
-        `The parameters of "initialize" are larger than ${MAX_INITIALIZE} characters`,
-      );
-    const { roots: _, ...capabilities } = (params.capabilities ?? {}) as Record<string, unknown>;
-    const record: ConnectionRecord = {
-      id: newConnectionId(),
-      session: live.record.id,
-      ...(server === undefined ? {} : { server }),
-      protocolVersion: negotiate(params.protocolVersion),
-      initialize: { ...params, capabilities },
-      createdAt: clock.now(),
-    };
-    const conversation = this.#converse(live, record, false);
     try {
-      const result = await conversation.initialize();
-      // Nobody would ever use, or end, this connection.
-      if (reply.closed) throw new AppError('connection.over', 'The client did not wait for the answer');
-      if (!(await store.add(record))) throw new AppError('session.over', 'This session has ended');
-      live.conversations.set(record.id, conversation);
-      reply.json(200, JSON.stringify({ jsonrpc: '2.0', id, result }), { 'mcp-session-id': record.id });
+      const opened = await this.#connections.open(live, server, params, () => reply.closed);
+      const body = JSON.stringify({ jsonrpc: '2.0', id, result: opened.result });
+      reply.json(200, body, { 'mcp-session-id': opened.id });
     } catch (error) {
-      void conversation.close();
       if (!(error instanceof HostRefused)) throw error;
       // The server's own refusal, as it worded it.
       reply.json(200, JSON.stringify({ jsonrpc: '2.0', id, error: error.data }));
@@ -230,10 +191,7 @@ export class McpEndpoint implements Disposable {
   async #delete(req: IncomingMessage, reply: Reply, server: ServerName | undefined): Promise<void> {
     const live = await this.#options.sessions.admit(bearer(req.headers));
     const conversation = await this.#conversation(req, live, server);
-    const { id, session } = conversation.record;
-    await this.#options.store.remove(session, id);
-    this.#options.sessions.ended(live, id);
-    void conversation.close();
+    await this.#connections.end(live, conversation);
     reply.accept(200);
   }
 
@@ -242,7 +200,7 @@ export class McpEndpoint implements Disposable {
     const id = single(req.headers['mcp-session-id']);
     if (id === undefined)
       throw new AppError('connection.missing', 'The header Mcp-Session-Id is missing: send "initialize" first');
-    const conversation = (await this.#options.sessions.conversation(live, id)) ?? (await this.#find(live, id));
+    const conversation = await this.#connections.find(live, id);
     // The same answer whether it never was, is over, or is somebody else's or another server's.
     if (!conversation || conversation.record.server !== server) {
       throw new AppError('connection.over', 'No such connection in this session: send "initialize" again');
@@ -252,33 +210,6 @@ export class McpEndpoint implements Disposable {
       throw new AppError('protocol.version', `MCP-Protocol-Version must be one of ${VERSIONS.join(', ')}`);
     }
     return conversation;
-  }
-
-  /** A connection that another replica made, or this one before it was started again. */
-  async #find(live: LiveSession, id: string): Promise<Conversation | undefined> {
-    const record = isConnectionId(id) ? await this.#recordOf(live, id) : undefined;
-    if (!record) return undefined;
-    const known = live.conversations.get(id); // somebody found it meanwhile
-    if (known) return known;
-    const conversation = this.#converse(live, record, true);
-    live.conversations.set(id, conversation);
-    return conversation;
-  }
-
-  /** The store's, or the one that a host remembers: then the store gets it again. */
-  async #recordOf(live: LiveSession, id: ConnectionId): Promise<ConnectionRecord | undefined> {
-    const { store, reach } = this.#options;
-    const stored = await store.find(live.record.id, id);
-    if (stored) return stored;
-    const remembered = await reach.recall(live.record, id);
-    if (remembered) await store.add(remembered);
-    return remembered;
-  }
-
-  #converse(live: LiveSession, record: ConnectionRecord, resume: boolean): Conversation {
-    const { reach, clock, version } = this.#options;
-    if (record.server === undefined) return new AggregateConversation({ reach, clock, version, live }, record, resume);
-    return new SingleConversation({ reach, clock }, record, newTarget(live.record, record, record.server, resume));
   }
 
   #fail(reply: Reply, cause: unknown, id: RequestId | null): void {
@@ -310,8 +241,3 @@ function keyOf(req: IncomingMessage): string {
 
 const isIncomingRequest = (incoming: IncomingRequest | IncomingNotice): incoming is IncomingRequest =>
   isRequest(incoming.message);
-
-function noServer(live: LiveSession, server: ServerName): AppError {
-  const names = Object.keys(live.record.servers).join(', ');
-  return new AppError('server.unknown', `This session has no server "${server.slice(0, 64)}"; it has: ${names}`);
-}

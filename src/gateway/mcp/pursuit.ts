@@ -1,5 +1,5 @@
 import type { EndReason } from '../../core/channel.ts';
-import { AppError, asAppError } from '../../core/errors.ts';
+import { AppError, asAppError, type ErrorCode } from '../../core/errors.ts';
 import { type HostLink, HostRefused, type Leave, LinkLost, type Subscriber } from '../../core/host-link.ts';
 import type { Reach } from './reach.ts';
 import type { Target } from './target.ts';
@@ -24,6 +24,8 @@ export interface Place {
 
 /** Links that may be lost in a row without one message in between: more, and it is this stream that breaks them. */
 const MAX_LOSSES = 5;
+/** Say that nothing was done. */
+const TRY_AGAIN: ReadonlySet<ErrorCode> = new Set(['server.busy', 'store.unavailable', 'session.quota']);
 
 /**
  * One stream of one channel, followed through whatever happens to links: when one is lost the instance is found again and
@@ -103,8 +105,8 @@ export class Pursuit implements Subscriber {
   /** Whoever has had it posted is not told to try again: it may have been run. */
   #notFound(cause: unknown): AppError {
     const error = cause instanceof HostRefused ? asRelayError(cause) : asAppError(cause);
-    const begun = this.#boot !== undefined && !this.#sink.moved;
-    return begun && error.status !== 404 ? unknownOutcome('The server was lost while it ran this call') : error;
+    const begun = (this.#boot !== undefined || this.#seen !== undefined) && !this.#sink.moved;
+    return begun && TRY_AGAIN.has(error.code) ? unknownOutcome('The server was lost while it ran this call') : error;
   }
 
   #on(link: HostLink): void {

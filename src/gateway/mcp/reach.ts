@@ -67,22 +67,30 @@ export class Reach {
   /**
    * A connection that the store has lost, as a host of its session remembers it (D7). Asks the instances that run; nobody is
    * waited for.
+   * @throws AppError `server.busy` if one that may know it could not be asked
    */
   async recall(session: SessionRecord, connection: ConnectionId): Promise<ConnectionRecord | undefined> {
     const { keys, links, clock } = this.#options;
     const late = () => new LinkLost('The host does not answer');
+    const notRemembered = new HostRefused('no-channel', 'Not remembered');
     const asked = Object.entries(session.servers).map(async ([server, { state }]) => {
-      if (state.phase !== 'ready') throw new LinkLost('No instance');
+      if (state.phase !== 'ready') throw notRemembered;
       const secret = keys.secretOf(session, server, state.incarnation);
       const address = { endpoint: state.instance.endpoint, secret };
       const memo = await within(clock, RECALL_MS, late, async (signal) =>
         (await links.to(address, signal)).recall(connection),
       );
       const record = JSON.parse(memo.toString()) as ConnectionRecord | null;
-      if (record?.id !== connection || record.session !== session.id) throw new LinkLost('Not remembered');
+      if (record?.id !== connection || record.session !== session.id) throw notRemembered;
       return record;
     });
-    return Promise.any(asked).catch(() => undefined);
+    return Promise.any(asked).catch(({ errors }: AggregateError) => {
+      const says = (error: unknown) => error instanceof HostRefused && error.code !== 'retired';
+      if (errors.every(says)) return undefined;
+      throw new AppError('server.busy', 'A server of this session cannot be reached at the moment. Try again', {
+        retryAfter: 1,
+      });
+    });
   }
 
   async #link(target: Target, signal: AbortSignal): Promise<HostLink> {

@@ -37,6 +37,8 @@ export interface LiveSession {
   /** Requests that are being answered, and streams. */
   open: number;
   touching: Promise<void> | undefined;
+  /** It is being looked at because a change was heard of. */
+  following: boolean;
   /** Connections that another replica may have ended since they were last looked for. */
   unsure: Set<ConnectionId>;
   /** Servers that were not there when all were asked: nobody else waits for them again so soon. */
@@ -68,7 +70,7 @@ export class SessionCache implements Disposable {
       if (!live) return;
       live.heard += 1;
       // Whoever listens is to know which servers there are; everybody else looks with the next request.
-      if (live.open > 0) this.#load(id).catch(() => {});
+      if (live.open > 0) this.#follow(live);
     });
     this.#sweeper = setInterval(() => this.sweep(), FORGET_MS / 10);
     this.#sweeper.unref();
@@ -77,6 +79,11 @@ export class SessionCache implements Disposable {
   [Symbol.dispose](): void {
     this.#subscription[Symbol.dispose]();
     clearInterval(this.#sweeper);
+  }
+
+  /** Whether the token was issued here, without a look at the store. @throws AppError `auth.invalid` */
+  check(token: string): void {
+    this.#options.tokens.verify(token);
   }
 
   /**
@@ -147,6 +154,24 @@ export class SessionCache implements Disposable {
     }
   }
 
+  /**
+   * Looks at the record, once at a time, until all is seen that was heard of. Whoever waits for an emptied store signals
+   * that it waits: were each signal answered with a look, each look would make more of them.
+   */
+  #follow(live: LiveSession): void {
+    if (live.following) return;
+    live.following = true;
+    void this.#load(live.record.id)
+      .then(
+        (found) => found === live && live.open > 0 && live.seen < live.heard,
+        () => false,
+      )
+      .then((isBehind) => {
+        live.following = false;
+        if (isBehind) this.#follow(live);
+      });
+  }
+
   async #load(id: SessionId): Promise<LiveSession | undefined> {
     const heard = this.#sessions.get(id)?.heard ?? 0; // a change from here on is another one
     const record = await this.#options.store.peek(id);
@@ -169,6 +194,7 @@ export class SessionCache implements Disposable {
       seen: 0,
       open: 0,
       touching: undefined,
+      following: false,
       unsure: new Set<ConnectionId>(),
     };
     this.#sessions.set(id, live);

@@ -141,7 +141,7 @@ export class DockerRuntime implements Runtime {
       log.debug({ instance: slot.id, container: found.instance.name, ms: clock.now() - began }, 'instance is ready');
       return found.instance;
     } catch (error) {
-      throw await this.#undone(slot, signal.aborted ? signal.reason : error);
+      throw await this.#undone(slot, found, signal.aborted ? signal.reason : error);
     }
   }
 
@@ -174,7 +174,7 @@ export class DockerRuntime implements Runtime {
     if (runs && ahead > 0)
       throw new AppError('server.busy', `A newer incarnation of ${slot.server} runs: look at the session again`);
     if (runs && ahead === 0) return found;
-    await this.#end(slot, REPLACE_GRACE_MS);
+    if (found) await this.#remove(slot, found, REPLACE_GRACE_MS);
     signal.throwIfAborted();
     const made = await this.#make(slot, spec);
     if (made) return made;
@@ -204,10 +204,10 @@ export class DockerRuntime implements Runtime {
   }
 
   /** Removes what a start has left; returns the error that says why it failed. */
-  async #undone(slot: Slot, error: unknown): Promise<unknown> {
+  async #undone(slot: Slot, found: Found, error: unknown): Promise<unknown> {
     const failed = error instanceof AppError && error.code === 'server.failed';
-    const said = failed ? await this.#said(slot).catch(() => '') : '';
-    await this.#end(slot, 0);
+    const said = failed ? await this.#said(found).catch(() => '') : '';
+    await this.#remove(slot, found, 0);
     if (!failed) return error;
     return new AppError('server.failed', `${slot.server} did not start: ${messageOf(error)}${said && `\n${said}`}`, {
       ...(said ? { data: { stderr: said } } : {}),
@@ -215,23 +215,26 @@ export class DockerRuntime implements Runtime {
     });
   }
 
-  async #said(slot: Slot): Promise<string> {
-    const found = await this.#find(slot);
-    return found ? (await this.#engine.logs(found.container, REASON_LINES)).join('\n') : '';
+  async #said({ container }: Found): Promise<string> {
+    return (await this.#engine.logs(container, REASON_LINES)).join('\n');
   }
 
   async #end(slot: Slot, graceMs: number): Promise<void> {
-    const { clock } = this.#options;
     const found = await this.#find(slot);
-    if (found) {
-      if (found.end === undefined && graceMs > 0) await this.#engine.stop(found.container, graceMs);
-      const deadline = clock.now() + REMOVAL_MS;
-      while (!(await this.#engine.remove(found.container))) {
-        if (clock.now() >= deadline) throw new AppError('runtime.unavailable', `${slot.id} cannot be removed`);
-        await clock.sleep(REMOVAL_LOOK_MS);
-      }
+    if (found) await this.#remove(slot, found, graceMs);
+    else this.#sockets.remove(slot);
+  }
+
+  /** Ends this very container: who was held up since it was found may meet its successor's under the same name. */
+  async #remove(slot: Slot, { container, end }: Found, graceMs: number): Promise<void> {
+    const { clock } = this.#options;
+    if (end === undefined && graceMs > 0) await this.#engine.stop(container, graceMs);
+    const deadline = clock.now() + REMOVAL_MS;
+    while (!(await this.#engine.remove(container))) {
+      if (clock.now() >= deadline) throw new AppError('runtime.unavailable', `${slot.id} cannot be removed`);
+      await clock.sleep(REMOVAL_LOOK_MS);
     }
-    this.#sockets.remove(slot);
+    if (!(await this.#find(slot))) this.#sockets.remove(slot);
   }
 
   async #statusOf({ container, instance, end }: Found): Promise<Exclude<InstanceStatus, { phase: 'absent' }>> {

@@ -55,7 +55,7 @@ function loginHint({ credential }: Target): string {
 /** Form: `Permission check failed (/vms/100, VM.Audit)`, alternatives separated by `|` (PVE::RPCEnvironment). */
 function forbidden({ credential }: Target, said: string): string {
   const who = credential.kind === 'token' ? `API token ${credential.id}` : `user ${credential.user}`;
-  const [, path, privileges] = /\((\/[^,\s]*), ([\w.|]+)\)/.exec(said) ?? [];
+  const [, path, privileges] = /\((\/[^(,\s]*), ([\w.|]+)\)/.exec(said) ?? [];
   if (!path || !privileges) return `does not allow this to ${who}: ${said}`;
   const role = `a role with ${privileges.split('|').join(' or ')} on ${path}`;
   const separate = credential.kind === 'token' ? '; a token with privilege separation needs it itself' : '';

@@ -1,0 +1,47 @@
+/**
+ * The fault suite: does to a deployment of compose.yaml, under steady calls of many clients, whatever it promises to survive,
+ * and prints what it cost, one row for each fault (docs/reliability.md).
+ *
+ *     npm run test:faults [-- --terminals 60] [--only WORDS]
+ *
+ * Ends by itself, with 1 if anything was wrong, and leaves nothing behind.
+ */
+import { parseArgs } from 'node:util';
+import { FAULTS } from './faults.ts';
+import { tableHead, tableRow } from './outcome.ts';
+import { Suite } from './suite.ts';
+
+const { values } = parseArgs({
+  options: { terminals: { type: 'string', default: '60' }, only: { type: 'string', default: '' } },
+});
+const say = (line: string) => process.stdout.write(`${line}\n`);
+const faults = FAULTS.filter(({ name }) => name.toLowerCase().includes(values.only.toLowerCase()));
+let interrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    interrupted = true;
+    say(`${signal}: ends after this fault`);
+  });
+
+const wrong: string[] = [];
+{
+  await using suite = await Suite.start(Number(values.terminals));
+  say(tableHead());
+  const calm = await suite.calm();
+  say(tableRow(calm));
+  wrong.push(...calm.wrong.map((what) => `no fault: ${what}`));
+  for (const fault of faults) {
+    if (interrupted) break;
+    const outcome = await suite.suffer(fault);
+    if ('skipped' in outcome) say(`| ${fault.name} | not done here: ${outcome.skipped} |`);
+    else {
+      say(tableRow(outcome));
+      wrong.push(...outcome.wrong.map((what) => `${fault.name}: ${what}`));
+    }
+  }
+  const left = await suite.end();
+  if (left > 0) wrong.push(`containers left when all sessions had ended: ${left}`);
+}
+for (const what of wrong) say(`wrong: ${what}`);
+say(wrong.length === 0 ? 'All is as docs/reliability.md says.' : `${wrong.length} things are wrong.`);
+process.exitCode = wrong.length === 0 ? 0 : 1;
