@@ -35,6 +35,8 @@ export interface HostOptions {
   readonly egressSocket?: string | undefined;
   /** What the instance uses, now; undefined where it cannot be said. */
   readonly usage?: () => ResourceUsage | undefined;
+  /** How many processes of the instance were killed for want of memory; undefined where it cannot be said. */
+  readonly oomKills?: () => number | undefined;
 }
 
 interface Assigned {
@@ -163,11 +165,18 @@ export class Host {
   }
 
   async #assign(secret: Buffer, assignment: HostAssignment): Promise<Assigned> {
-    const { configDir, dist, log, clock, egressSocket } = this.#options;
+    const { configDir, dist, log, clock, egressSocket, oomKills } = this.#options;
     await using held = new AsyncDisposableStack();
     const egress = held.use(await openEgress(assignment, egressSocket, secret.toString(), clock));
     const stderr = new StderrTail();
-    const start = await serverStarter(assignment, { configDir, dist, log, stderr, egress });
+    const start = await serverStarter(assignment, {
+      configDir,
+      dist,
+      log,
+      stderr,
+      egress,
+      ...(oomKills ? { oomKills } : {}),
+    });
     const launcher = new Launcher(start, new Circuit(CIRCUIT, clock), stderr, clock);
     const channels = new Channels(launcher, assignment.limits, clock);
     await launcher.prepare();

@@ -20,6 +20,8 @@ export interface StarterOptions {
   readonly log: Logger;
   readonly stderr: StderrTail;
   readonly egress: EgressAccess;
+  /** How many processes of the instance were killed for want of memory; undefined where it cannot be said. */
+  readonly oomKills?: () => number | undefined;
 }
 
 /**
@@ -27,7 +29,7 @@ export interface StarterOptions {
  * @throws AppError `config.invalid` if the server refuses its configuration
  */
 export async function serverStarter(assignment: HostAssignment, options: StarterOptions): Promise<StartServer> {
-  const { configDir, dist, log, stderr, egress } = options;
+  const { configDir, dist, log, stderr, egress, oomKills = () => undefined } = options;
   const fill = filling({ configDir, dist, node: process.execPath });
   for (const [name, content] of Object.entries(assignment.files))
     await addFile(join(configDir, basename(name)), content);
@@ -52,12 +54,26 @@ export async function serverStarter(assignment: HostAssignment, options: Starter
     cwd: workspace,
     graceMs: GRACE_MS,
     onStderr,
+    whyKilled: whyKilled(oomKills),
   };
   // The host's own environment was made minimal by the runtime; it holds MCP_SESSION_ID, MCP_CONFIG_DIR and MCP_PID_FILE.
   const inherited = { ...(process.env as Record<string, string>), ...egress.environment };
   return async (events) => {
     await unmoved(workspace);
     return startStdioServer({ ...command, env: { ...inherited, ...env } }, events);
+  };
+}
+
+/** Why a server was killed that nobody asked to end: the kernel counts whom it killed for want of memory. */
+function whyKilled(oomKills: () => number | undefined): () => string | undefined {
+  let before = oomKills() ?? 0;
+  return () => {
+    const now = oomKills() ?? 0;
+    const more = now > before;
+    before = now;
+    return more
+      ? 'it needed more memory than its instance may use (limits.memoryMb of its catalogue entry)'
+      : undefined;
   };
 }
 

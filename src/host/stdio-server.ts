@@ -14,6 +14,8 @@ export interface StdioLaunch {
   readonly graceMs: number;
   /** Everything the server writes to stderr, and what it writes to stdout that is no message. */
   readonly onStderr: (text: string) => void;
+  /** Asked when it was killed: the reason, if it is known. */
+  readonly whyKilled?: () => string | undefined;
 }
 
 const NEWLINE = 0x0a;
@@ -69,7 +71,8 @@ class StdioServer implements ServerHandle {
         resolve();
         if (this.#closing) return;
         const fault = signal === 'SIGKILL' ? this.#fault : undefined;
-        events.onExit(fault ?? (signal ? `ended by ${signal}` : `exited with code ${code}`));
+        const killed = signal === 'SIGKILL' ? launch.whyKilled?.() : undefined;
+        events.onExit(fault ?? killed ?? (signal ? `ended by ${signal}` : `exited with code ${code}`));
       });
     });
   }

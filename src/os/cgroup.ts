@@ -12,6 +12,14 @@ export function cgroupUsage(root = '/sys/fs/cgroup'): ResourceUsage | undefined 
   return unified(root) ?? legacy(root);
 }
 
+/**
+ * How many processes of this container were killed because its memory was used up (Linux 4.13 or later).
+ * @returns undefined where the control groups do not say
+ */
+export function cgroupOomKills(root = '/sys/fs/cgroup'): number | undefined {
+  return field(`${root}/memory.events`, 'oom_kill') ?? field(`${root}/memory/memory.oom_control`, 'oom_kill');
+}
+
 function unified(root: string): ResourceUsage | undefined {
   const used = number(`${root}/memory.current`);
   const microseconds = field(`${root}/cpu.stat`, 'usage_usec');

@@ -7,7 +7,7 @@ import { messageOf } from '../core/errors.ts';
 import { parseLabels } from '../core/pid-file.ts';
 import type { ResourceUsage } from '../core/runtime.ts';
 import { Host } from '../host/host.ts';
-import { cgroupUsage } from '../os/cgroup.ts';
+import { cgroupOomKills, cgroupUsage } from '../os/cgroup.ts';
 import { openProcessTable } from '../os/open-process-table.ts';
 import { claimPidFile } from '../os/pid-file.ts';
 import { DeferredLogger } from '../telemetry/deferred-logger.ts';
@@ -65,6 +65,8 @@ export async function host(argv: string[], main: string): Promise<void> {
     onOver: end,
     egressSocket: process.env.MCP_EGRESS_SOCKET,
     usage: usageOf(pidFile !== undefined),
+    // The group of a process is that of whoever started it, and so are its dead.
+    oomKills: pidFile === undefined ? () => cgroupOomKills() : () => undefined,
   });
   process.on('SIGTERM', () => end('it was asked to'));
   process.on('SIGHUP', () => {}); // a terminal's end is not the session's

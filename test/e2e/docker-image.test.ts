@@ -13,6 +13,8 @@ import { connect, textOf } from '../support/mcp-clients.ts';
 import { requires } from '../support/requires.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** A server that takes more memory than there is, with its first message. */
+const GLUTTON = `process.stdin.once('data', () => { for (const all = []; ; ) all.push(Buffer.alloc(1 << 24, 1)); })`;
 /** Longer than a build with nothing to go on from takes. */
 const BUILD_MS = 300_000;
 const isRoot = process.getuid?.() === 0;
@@ -34,6 +36,7 @@ requires('docker')('a manager with containers of the image', () => {
     manager = await TestManager.start({
       servers: {
         absent: { command: '/nowhere/at/all' },
+        glutton: { command: 'node', args: ['-e', GLUTTON], limits: { memoryMb: 160 } },
         imageless: { command: 'node', image: 'mcp-session-manager-nowhere:0' },
       },
       env: {
@@ -88,6 +91,15 @@ requires('docker')('a manager with containers of the image', () => {
       const [view] = (await manager.view(session.id)).servers;
       return view?.state === 'failed' && view.reason?.includes(reason);
     });
+    await manager.api('DELETE', `/api/sessions/${session.id}`);
+    await eventually('no container is left', async () => (await containers()).length === 0);
+  });
+
+  it('says of a server that needed more memory than it may have that it did', async () => {
+    const { session, token } = await manager.open({ servers: ['glutton'] });
+    await expect(connect(`${manager.url}/mcp/glutton`, token)).rejects.toThrow(/needed more memory/);
+    const [view] = (await manager.view(session.id)).servers;
+    expect(view).toMatchObject({ state: 'failing', reason: expect.stringContaining('memoryMb') });
     await manager.api('DELETE', `/api/sessions/${session.id}`);
     await eventually('no container is left', async () => (await containers()).length === 0);
   });

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { cgroupUsage } from '../../src/os/cgroup.ts';
+import { cgroupOomKills, cgroupUsage } from '../../src/os/cgroup.ts';
 
 let root: string;
 beforeEach(() => {
@@ -23,6 +23,16 @@ const UNIFIED = {
   'cpu.stat': 'usage_usec 2500000\nuser_usec 2000000\nsystem_usec 500000\n',
   'pids.current': '7\n',
 };
+
+describe('the dead of a container', () => {
+  it('are counted, where the kernel counts them', () => {
+    expect(cgroupOomKills(root)).toBeUndefined();
+    files({ 'memory/memory.oom_control': 'oom_kill_disable 0\nunder_oom 0\noom_kill 3\n' });
+    expect(cgroupOomKills(root)).toBe(3);
+    files({ 'memory.events': 'low 0\noom 1\noom_kill 2\noom_group_kill 0\n' });
+    expect(cgroupOomKills(root)).toBe(2);
+  });
+});
 
 describe('usage of a container', () => {
   it('is read from its control group', () => {
