@@ -36,7 +36,7 @@ const withoutUnused: Plugin = {
   },
 };
 
-/** Entry points that main.js loads. */
+/** What main.js and host.js load when they need it. */
 const ROLES: Readonly<Record<string, string>> = {
   './roles/host.ts': './host.js',
   './roles/serve.ts': './serve.js',
@@ -44,6 +44,8 @@ const ROLES: Readonly<Record<string, string>> = {
   './roles/controller.ts': './controller.js',
   './roles/egress.ts': './egress.js',
   './cli/main.ts': './cli.js',
+  '../telemetry/logger.ts': './logger.js',
+  './metrics.ts': './host-metrics.js',
 };
 const roles: Plugin = {
   name: 'roles',
@@ -82,6 +84,8 @@ await build({
     controller: 'src/roles/controller.ts',
     egress: 'src/roles/egress.ts',
     cli: 'src/cli/main.ts',
+    logger: 'src/telemetry/logger.ts',
+    'host-metrics': 'src/host/metrics.ts',
     'servers/filesystem': '@modelcontextprotocol/server-filesystem/dist/index.js',
     'servers/proxmox': 'src/servers/proxmox/index.ts',
   },

@@ -11,7 +11,6 @@ import { CIRCUIT, Circuit } from './circuit.ts';
 import { type EgressAccess, openEgress } from './egress-access.ts';
 import { Launcher } from './launcher.ts';
 import { LinkSession } from './link-session.ts';
-import { hostMetrics } from './metrics.ts';
 import { serverStarter } from './server-starter.ts';
 import { StderrTail } from './stderr-tail.ts';
 
@@ -124,7 +123,9 @@ export class Host {
       case 'GET /healthz':
         return { status: 200, type: 'text/plain', body: 'ok\n' };
       case 'GET /metrics': {
-        const metrics = await hostMetrics(() => this.#ready);
+        // Loaded when asked for: a host must start fast.
+        const { hostMetrics } = await import('./metrics.ts');
+        const metrics = hostMetrics(this.#ready);
         return { status: 200, type: metrics.contentType, body: await metrics.metrics() };
       }
       case 'POST /configure':

@@ -1,17 +1,14 @@
-import type { Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 import type { Channels } from './channels.ts';
 import type { Launcher } from './launcher.ts';
 
-/** What the host shows at `/metrics`, read when asked. prom-client is loaded then: a host must start fast. */
-export async function hostMetrics(
-  ready: () => { launcher: Launcher; channels: Channels } | undefined,
-): Promise<Registry> {
-  const { Counter, Gauge, Registry } = await import('prom-client');
+/** What the host shows at `/metrics`, as it is now. @param ready undefined: the host has no assignment yet */
+export function hostMetrics(ready: { launcher: Launcher; channels: Channels } | undefined): Registry {
   const registry = new Registry();
   const gauge = (name: string, help: string, value: number): void => {
     new Gauge({ name, help, registers: [registry] }).set(value);
   };
-  const { launcher, channels } = ready() ?? {};
+  const { launcher, channels } = ready ?? {};
   gauge('mcp_host_configured', '1 once the host has its assignment', launcher ? 1 : 0);
   gauge('mcp_host_channels', 'Channels held', channels?.size ?? 0);
   gauge('mcp_host_log_bytes', 'Bytes in the logs of all channels', channels?.logBytes ?? 0);

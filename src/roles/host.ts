@@ -13,6 +13,8 @@ import { claimPidFile } from '../os/pid-file.ts';
 import { DeferredLogger } from '../telemetry/deferred-logger.ts';
 import { RotatingFile } from '../telemetry/rotating-file.ts';
 
+/** The first entry of the log is written then, with those that came behind it, milliseconds. */
+const LOG_AFTER_MS = 1000;
 /** Long enough for the server's code to be compiled, so that the next host finds all of it in the cache. */
 const CACHE_AFTER_MS = 3000;
 
@@ -41,7 +43,10 @@ export async function host(argv: string[], main: string): Promise<void> {
   const labels = parseLabels(json);
   if (!labels) throw new Error('--labels is not what a runtime writes');
   if (pidFile) claimPidFile(pidFile, labels, openProcessTable());
+  const ending = Promise.withResolvers<void>();
   const log = new DeferredLogger(async () => {
+    // Many servers greet on stderr: to load the library just then would hold up the first answer.
+    await Promise.race([systemClock.sleep(LOG_AFTER_MS), ending.promise]);
     const { createLogger } = await import('../telemetry/logger.ts');
     const destination = logFile ? { destination: new RotatingFile(logFile) } : {};
     return createLogger({ level: 'info', ...destination }).child({ session: labels.session, server: labels.server });
@@ -51,6 +56,7 @@ export async function host(argv: string[], main: string): Promise<void> {
   const end = (reason: string): void => {
     if (over) return;
     over = true;
+    ending.resolve();
     log.info({}, `host ends: ${reason}`);
     void Promise.allSettled([running.close(), log.flush()]).finally(() => {
       for (const path of [socket, pidFile]) if (path) removeIfAllowed(path);
@@ -73,6 +79,7 @@ export async function host(argv: string[], main: string): Promise<void> {
   process.on('SIGINT', () => {}); // nor is Ctrl-C in it
   process.on('uncaughtException', (error) => {
     log.error({ err: error }, `host fails: ${messageOf(error)}`);
+    ending.resolve();
     void log.flush().finally(() => process.exit(1));
   });
   rmSync(socket, { force: true }); // of a host that was killed; the pid file is ours, so nobody listens on it
