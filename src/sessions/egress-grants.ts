@@ -7,9 +7,11 @@ import type { ServerName } from '../core/ids.ts';
 import type { SessionRecord } from '../core/session.ts';
 import { InstanceKeys } from './instance-keys.ts';
 import { deriveKey } from './keys.ts';
+import { verifyJwt } from './verify-jwt.ts';
 
 const ISSUER = 'mcp-session-manager';
 const AUDIENCE = 'egress';
+const PARTIES = { issuer: ISSUER, audience: AUDIENCE };
 
 /**
  * Says where an instance may go (docs/adr/0007): JWT (RFC 7519), HS256, with a key of its own. Claims: `sid`, `non`, `srv`,
@@ -55,19 +57,7 @@ export class EgressGrants {
   }
 
   #check(grant: string): EgressClaims {
-    let payload: jwt.JwtPayload | string;
-    try {
-      payload = jwt.verify(grant, this.#key, {
-        algorithms: ['HS256'],
-        issuer: ISSUER,
-        audience: AUDIENCE,
-        clockTimestamp: this.#clock.now() / 1000,
-      });
-    } catch (cause) {
-      throw invalid(cause);
-    }
-    // What this key has signed has this form; a time that is missing would be a grant for ever.
-    if (typeof payload === 'string' || payload.exp === undefined) throw invalid();
+    const payload = verifyJwt(grant, this.#key, PARTIES, this.#clock, invalid);
     const { sid: session, non: nonce, srv: server, inc: incarnation, hosts } = payload;
     return { session, nonce, server, incarnation, hosts };
   }

@@ -4,9 +4,11 @@ import { AppError } from '../core/errors.ts';
 import type { SessionId } from '../core/ids.ts';
 import type { SessionRecord } from '../core/session.ts';
 import { deriveKey } from './keys.ts';
+import { verifyJwt } from './verify-jwt.ts';
 
 const ISSUER = 'mcp-session-manager';
 const AUDIENCE = 'mcp';
+const PARTIES = { issuer: ISSUER, audience: AUDIENCE };
 
 /** What a session's token says. That the session is still there, with this nonce, is for the caller to look up. */
 export interface TokenClaims {
@@ -71,21 +73,9 @@ export class Tokens {
   }
 
   #check(token: string): TokenClaims {
-    let payload: jwt.JwtPayload | string;
-    try {
-      payload = jwt.verify(token, this.#key, {
-        algorithms: ['HS256'],
-        issuer: ISSUER,
-        audience: AUDIENCE,
-        clockTimestamp: this.#clock.now() / 1000,
-      });
-    } catch (cause) {
-      throw invalid(cause);
-    }
-    if (typeof payload === 'string') throw invalid();
+    const payload = verifyJwt(token, this.#key, PARTIES, this.#clock, invalid);
     const { sid, sub, non, exp } = payload;
-    if (typeof sid !== 'string' || typeof sub !== 'string' || typeof non !== 'string' || exp === undefined)
-      throw invalid();
+    if (typeof sid !== 'string' || typeof sub !== 'string' || typeof non !== 'string') throw invalid();
     return { session: sid, owner: sub, nonce: non, expiresAt: exp * 1000 };
   }
 }
