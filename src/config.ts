@@ -87,6 +87,8 @@ export interface Config {
     readonly retryMs: number;
     readonly heartbeatMs: number;
   };
+  /** A session's token may be given in the path. */
+  readonly tokenInPath: boolean;
   readonly hostLimits: HostLimits;
   /** The user's own catalogue of servers; absent: none was named. */
   readonly catalogue?: string;
@@ -223,6 +225,7 @@ function slices(values: Values): Omit<Config, 'state' | 'catalogue' | 'secrets'>
       retryMs: values.streamRetry,
       heartbeatMs: values.streamHeartbeat,
     },
+    tokenInPath: values.tokenInPath,
     hostLimits: {
       logBytes: values.channelLog,
       logAgeMs: values.channelLogAge,
@@ -230,6 +233,7 @@ function slices(values: Values): Omit<Config, 'state' | 'catalogue' | 'secrets'>
       children: values.children,
       childIdleMs: values.childIdle,
       initializeMs: values.initializeTimeout,
+      parkedMs: values.questionTimeout,
       abandonedMs: values.abandonedAfter,
     },
   };

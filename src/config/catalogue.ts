@@ -29,6 +29,7 @@ const entrySchema = z
     env: z.record(variableName, z.string({ error: 'must be a text' })).default({}),
     variables: z.array(variableName, { error: 'must be a list of variable names' }).default([]),
     files: z.record(fileName, text).default({}),
+    clientRoots: z.boolean({ error: 'must be true or false' }).exactOptional(),
     image: text.exactOptional(),
     limits: z
       .strictObject({

@@ -97,6 +97,8 @@ export const SETTINGS = {
   children: setting(integer(1, 1000), 16),
   childIdle: setting(duration('1s'), '10m'),
   initializeTimeout: setting(duration('1s'), '20s'),
+  questionTimeout: setting(duration('1s'), '15m'),
+  tokenInPath: setting(flag, 'false'),
   abandonedAfter: setting(duration('1m'), '40m'),
 } as const;
 

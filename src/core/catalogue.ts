@@ -18,6 +18,8 @@ export interface CatalogueEntry {
   readonly variables: readonly string[];
   /** Configuration templates: name in the session's configuration directory -> path of the template. */
   readonly files: Readonly<Record<string, string>>;
+  /** Its clients' roots are told to it. Not for a server that takes them in place of the directories it was given (D9). */
+  readonly clientRoots?: boolean;
   /** For runtimes with containers. */
   readonly image?: string;
   readonly limits?: { readonly memoryMb?: number; readonly cpus?: number; readonly pids?: number };

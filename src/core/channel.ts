@@ -24,7 +24,16 @@ export const STANDALONE = '';
 export type PostKind =
   | { readonly type: 'request'; readonly id: RequestId; readonly method: string; readonly progress?: RequestId }
   | { readonly type: 'notification'; readonly method: string; readonly cancels?: RequestId }
-  | { readonly type: 'response'; readonly id: RequestId };
+  | { readonly type: 'response'; readonly id: RequestId }
+  /** A message of the gateway's to its client: it goes to the standalone stream, and the server never sees it. */
+  | { readonly type: 'own' };
+
+/**
+ * How a stream is followed. Without a mode a new follower replaces the one before: a message goes to one.
+ * - `free`: only if nobody follows it; else refused with `followed`
+ * - `share`: beside others, from now on; for the standalone stream alone
+ */
+export type FollowMode = 'free' | 'share';
 
 /** From gateway to host. */
 export type GatewayFrame =
@@ -38,14 +47,29 @@ export type GatewayFrame =
   | { readonly t: 'recall'; readonly n: number; readonly c: string }
   /**
    * Posts one message (payload) under an idempotency key; a key that was seen is attached to, never run again. A request is
-   * answered by its stream's entries and `end`; anything else by `end`. Or by `refused`.
+   * answered by its stream's entries and `end`; anything else by `end`. Or by `refused`. With `out` whatever belongs to a
+   * request goes to the standalone stream, its answer included, and `n` gets `end` when it was answered.
    */
-  | { readonly t: 'post'; readonly n: number; readonly c: string; readonly key: string; readonly kind: PostKind }
+  | {
+      readonly t: 'post';
+      readonly n: number;
+      readonly c: string;
+      readonly key: string;
+      readonly kind: PostKind;
+      readonly out?: true;
+    }
   /**
    * Follows a stream from behind offset `from`; absent: from behind what has been sent of it before. Answered by entries
-   * and `end`, or `refused`. A new follower of a stream replaces the one before: a message goes to one.
+   * and `end`, or `refused`.
    */
-  | { readonly t: 'follow'; readonly n: number; readonly c: string; readonly stream: string; readonly from?: number }
+  | {
+      readonly t: 'follow';
+      readonly n: number;
+      readonly c: string;
+      readonly stream: string;
+      readonly from?: number;
+      readonly mode?: FollowMode;
+    }
   /** Stops what `n` began. No answer. */
   | { readonly t: 'leave'; readonly n: number }
   /** Ends the channel and its server. Answered by `end`. */
@@ -62,8 +86,8 @@ export type HostFrame =
   | { readonly t: 'bye' }
   /** Payload: the server's `initialize` result, or for `recall` the memo. */
   | { readonly t: 'opened'; readonly n: number }
-  /** One message of the server (payload). `last`: it is the answer, and the stream is complete. */
-  | { readonly t: 'entry'; readonly n: number; readonly o: number; readonly last?: true }
+  /** One message of the server (payload). `last`: it is the answer, and the stream is complete. `own`: it is a gateway's. */
+  | { readonly t: 'entry'; readonly n: number; readonly o: number; readonly last?: true; readonly own?: true }
   /** Nothing more comes for `n`. */
   | { readonly t: 'end'; readonly n: number; readonly why: EndReason }
   /** `n` could not be done. */
@@ -88,6 +112,8 @@ export type RefusalCode =
   | 'no-channel'
   /** No such stream, or it is no longer kept. */
   | 'no-stream'
+  /** Somebody else follows the stream. */
+  | 'followed'
   /** The log no longer reaches back to `from`; data: `{ id?: RequestId }` of the request, if it is a request's stream. */
   | 'gap'
   /** The key was used with another message. */
@@ -114,6 +140,8 @@ export interface HostAssignment {
   readonly limits: HostLimits;
   /** Where the server may go, signed (core/egress.ts); absent: its catalogue entry does not ask for it. */
   readonly egress?: { readonly grant: string };
+  /** Its clients' roots are told to the server; absent: they are not, since they would replace what the session allows (D9). */
+  readonly clientRoots?: true;
   /** The session's record, sealed (sessions/record-seal.ts): kept for whoever asks, should the store lose its own. */
   readonly record: string;
 }
@@ -140,6 +168,8 @@ export interface HostLimits {
   readonly childIdleMs: number;
   /** How long a server may take to answer `initialize`, milliseconds. */
   readonly initializeMs: number;
+  /** A call that waits for an answer of its client, whom it has lost, is ended after this long, milliseconds. */
+  readonly parkedMs: number;
   /** Without any gateway for this long the host ends, milliseconds. */
   readonly abandonedMs: number;
 }

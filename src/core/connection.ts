@@ -8,7 +8,7 @@ export interface ConnectionRecord {
   readonly server?: ServerName;
   /** The protocol version agreed with the client. */
   readonly protocolVersion: string;
-  /** The client's `initialize` parameters, replayed where a channel has to be opened again. Without `roots`. */
+  /** The client's `initialize` parameters, replayed where a channel has to be opened again. */
   readonly initialize: Readonly<Record<string, unknown>>;
   readonly createdAt: number;
 }

@@ -1,4 +1,4 @@
-import type { EndReason, PostKind, RefusalCode } from './channel.ts';
+import type { EndReason, FollowMode, PostKind, RefusalCode } from './channel.ts';
 import type { Endpoint } from './session.ts';
 
 /** Where a host is, and the secret that it knows a gateway by. */
@@ -9,10 +9,24 @@ export interface HostAddress {
 
 /** Who gets what a host sends for one `post` or `follow`. After `end`, `failed` or an entry that is `last` nothing comes. */
 export interface Subscriber {
-  /** One message of the server: its bytes as the server wrote them. */
-  entry(offset: number, payload: Buffer, last: boolean): void;
+  /**
+   * One message of the server: its bytes as the server wrote them.
+   * @param own it is a message of a gateway's to its client
+   */
+  entry(offset: number, payload: Buffer, last: boolean, own: boolean): void;
   end(why: EndReason): void;
   failed(error: HostRefused | LinkLost): void;
+}
+
+/** One message for a host. */
+export interface Post {
+  /** Idempotency key. */
+  readonly key: string;
+  readonly kind: PostKind;
+  /** The message, JSON without line breaks. */
+  readonly payload: Buffer | string;
+  /** What belongs to this request goes to the standalone stream, its answer included; the subscriber gets `end` then. */
+  readonly out?: true;
 }
 
 /** Stops what was begun; nothing comes after it. */
@@ -32,10 +46,10 @@ export interface HostLink {
   open(channel: string, initialize: string, resume: boolean, memo?: object): Promise<Buffer>;
   /** The memo of a channel that the host holds, JSON. @throws HostRefused `no-channel` | LinkLost */
   recall(channel: string): Promise<Buffer>;
-  /** Posts one message, without line breaks in it, under an idempotency key. */
-  post(channel: string, key: string, kind: PostKind, payload: Buffer | string, subscriber: Subscriber): Leave;
+  /** Posts one message under an idempotency key. */
+  post(channel: string, post: Post, subscriber: Subscriber): Leave;
   /** Follows a stream from behind an offset; absent: from behind what was sent of it before. */
-  follow(channel: string, stream: string, from: number | undefined, subscriber: Subscriber): Leave;
+  follow(channel: string, stream: string, from: number | undefined, subscriber: Subscriber, mode?: FollowMode): Leave;
   /** Ends a channel. @throws HostRefused | LinkLost */
   close(channel: string): Promise<void>;
 }

@@ -1,10 +1,11 @@
-import type { EndReason, PostKind, RefusalCode } from '../core/channel.ts';
+import type { EndReason, FollowMode, PostKind, RefusalCode } from '../core/channel.ts';
 import { STANDALONE } from '../core/channel.ts';
 import type { Clock } from '../core/clock.ts';
 
 /** Somebody to whom the entries of one stream go: one gateway, for one HTTP request of a client. */
 export interface Follower {
-  entry(offset: number, payload: Buffer, last: boolean): void;
+  /** @param own it is a gateway's message, not the server's */
+  entry(offset: number, payload: Buffer, last: boolean, own: boolean): void;
   end(why: EndReason): void;
   /** It has more before it than it should: whoever produces waits for `onDrain`. */
   readonly congested: boolean;
@@ -27,6 +28,7 @@ interface Entry {
   readonly stream: Stream;
   readonly offset: number;
   readonly payload: Buffer;
+  readonly own: boolean;
   readonly at: number;
 }
 
@@ -41,6 +43,8 @@ export interface Stream {
   sent: number;
   complete: boolean;
   follower: Follower | undefined;
+  /** When its last follower left, milliseconds since the epoch; of no meaning while it has one. */
+  leftAt: number;
 }
 
 const newStream = (name: string, start: number, post?: PostKind): Stream => ({
@@ -51,6 +55,7 @@ const newStream = (name: string, start: number, post?: PostKind): Stream => ({
   sent: start,
   complete: false,
   follower: undefined,
+  leftAt: 0,
 });
 
 /** More messages than one channel can have in a millisecond; the offsets stay exact as numbers until the year 2255. */
@@ -70,6 +75,8 @@ export class ChannelLog {
   /** Offsets of this log lie above it. */
   readonly #base: number;
   readonly standalone: Stream;
+  /** Those who follow the standalone stream beside others. */
+  readonly #sharers = new Set<Follower>();
   #entries: Entry[] = [];
   #head = 0;
   #bytes = 0;
@@ -86,6 +93,11 @@ export class ChannelLog {
 
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Whether somebody waits for what the server says by itself. */
+  get listened(): boolean {
+    return this.standalone.follower !== undefined || this.#sharers.size > 0;
   }
 
   /** Whether this stream's key was seen before. */
@@ -109,30 +121,42 @@ export class ChannelLog {
     return { stream, fresh: true };
   }
 
-  /** Appends one message; `last` completes the stream. */
-  append(stream: Stream, payload: Buffer, last: boolean): void {
-    const entry: Entry = { stream, offset: ++this.#offset, payload, at: this.#clock.now() };
+  /**
+   * Appends one message; `last` completes the stream.
+   * @param own it is a gateway's, not the server's
+   */
+  append(stream: Stream, payload: Buffer, last: boolean, own = false): void {
+    const entry: Entry = { stream, offset: ++this.#offset, payload, own, at: this.#clock.now() };
     stream.entries.push(entry);
     this.#entries.push(entry);
     this.#bytes += payload.length;
     if (last) stream.complete = true;
     if (stream.follower) this.#hand(stream, stream.follower, entry);
+    if (stream === this.standalone) for (const sharer of this.#sharers) sharer.entry(entry.offset, payload, false, own);
     this.trim();
   }
 
-  /** Completes a stream that has no message of its own: a notification's or a response's. */
+  /** Completes a stream whose messages, if there are any, are not in it. */
   complete(stream: Stream): void {
     stream.complete = true;
+    const { follower } = stream;
+    stream.follower = undefined;
+    follower?.end('done');
   }
 
   /**
    * Hands `follower` what the stream has behind `from` and, unless it is complete, what will come.
    * @param from an offset, 0 for the beginning; absent: behind what was handed out before
-   * @throws Refusal `no-stream`, or `gap` if the log no longer reaches back to `from`
+   * @throws Refusal `no-stream`, `followed`, or `gap` if the log no longer reaches back to `from`
    */
-  follow(name: string, from: number | undefined, follower: Follower): Stream {
+  follow(name: string, from: number | undefined, follower: Follower, mode?: FollowMode): Stream {
+    if (mode === 'share') {
+      this.#sharers.add(follower);
+      return this.standalone;
+    }
     const stream = name === STANDALONE ? this.standalone : this.#streams.get(name);
     if (!stream) throw new Refusal('no-stream', 'This stream is not kept here, or no longer');
+    if (mode === 'free' && stream.follower) throw new Refusal('followed', 'Somebody else follows this stream');
     const start = from ?? stream.sent;
     const ofEarlierLog = start > 0 && start < this.#base;
     if (start < stream.dropped || ofEarlierLog) {
@@ -154,7 +178,15 @@ export class ChannelLog {
   }
 
   leave(stream: Stream, follower: Follower): void {
-    if (stream.follower === follower) stream.follower = undefined;
+    this.#sharers.delete(follower);
+    if (stream.follower !== follower) return;
+    stream.follower = undefined;
+    stream.leftAt = this.#clock.now();
+  }
+
+  /** Whether more will come to this follower. */
+  follows(stream: Stream, follower: Follower): boolean {
+    return stream.follower === follower || this.#sharers.has(follower);
   }
 
   /** Ends every follower; the channel is being closed. */
@@ -163,6 +195,8 @@ export class ChannelLog {
       stream.follower?.end('closed');
       stream.follower = undefined;
     }
+    for (const sharer of this.#sharers) sharer.end('closed');
+    this.#sharers.clear();
   }
 
   /** Drops what is over the bounds; the newest entry stays. Called with each entry and from time to time. */
@@ -186,7 +220,7 @@ export class ChannelLog {
     stream.sent = Math.max(stream.sent, entry.offset);
     const last = stream.complete && entry === stream.entries.at(-1);
     if (last) stream.follower = undefined;
-    follower.entry(entry.offset, entry.payload, last);
+    follower.entry(entry.offset, entry.payload, last, entry.own);
   }
 
   /** Forgets the key that has been complete for longest, with what is kept of its stream. */

@@ -14,12 +14,18 @@ const UNRELATED = /^notifications\/(?:(?:tools|prompts|resources)\/list_changed|
 
 const encode = (message: object): Buffer => Buffer.from(JSON.stringify(message));
 
-/** What the host itself answers to a server's request; undefined: the client is to answer it. */
-function ownAnswer({ id, method }: RpcRequest): RpcMessage | undefined {
-  if (method === 'ping') return { jsonrpc: '2.0', id, result: {} };
-  // A client's roots would replace the directories that the session allows (D9).
-  if (method === 'roots/list') return rpcError(id, ERRORS['method.unknown'].rpc, 'No roots here');
-  return undefined;
+/** What a channel's server comes from, and what it may know of its client. */
+export interface ChannelServer {
+  readonly launcher: Launcher;
+  /** False: it is not told of the client's roots, since they would replace the directories that the session allows (D9). */
+  readonly clientRoots: boolean;
+}
+
+/** `initialize` parameters of a client that has no roots. */
+function withoutRoots(initialize: Buffer): Buffer {
+  const params = JSON.parse(initialize.toString()) as { capabilities?: Record<string, unknown> };
+  const { roots: _, ...capabilities } = params.capabilities ?? {};
+  return encode({ ...params, capabilities });
 }
 
 /**
@@ -32,35 +38,35 @@ export class Channel implements ServerEvents {
   /** What the gateways know of this connection; of no meaning here (core/channel.ts, `recall`). */
   memo: object | undefined;
   readonly #launcher: Launcher;
+  readonly #clientRoots: boolean;
   readonly #clock: Clock;
   readonly #handshake: Handshake;
   readonly #closed = new AbortController();
   readonly #running = new Map<RequestId, Stream>();
-  /** The server's own requests that the client has not answered. */
-  readonly #asked = new Set<RequestId>();
+  /** The streams of requests whose answers go to the standalone stream. */
+  readonly #out = new Set<Stream>();
+  /** The server's own requests that the client has not answered: the stream that they are on, and since when, milliseconds. */
+  readonly #asked = new Map<RequestId, { readonly stream: Stream; readonly at: number }>();
   #server: ServerHandle | undefined;
   #starting: Promise<void> | undefined;
   #waiting: Buffer[] = [];
   lastUsedAt: number;
 
   /** @param initialize the client's `initialize` parameters, JSON */
-  constructor(id: string, initialize: Buffer, launcher: Launcher, limits: HostLimits, clock: Clock) {
+  constructor(id: string, initialize: Buffer, server: ChannelServer, limits: HostLimits, clock: Clock) {
     this.id = id;
     this.log = new ChannelLog(limits, clock);
-    this.#launcher = launcher;
+    this.#launcher = server.launcher;
+    this.#clientRoots = server.clientRoots;
     this.#clock = clock;
-    this.#handshake = new Handshake(initialize, limits.initializeMs, clock);
+    const told = server.clientRoots ? initialize : withoutRoots(initialize);
+    this.#handshake = new Handshake(told, limits.initializeMs, clock);
     this.lastUsedAt = clock.now();
   }
 
   /** True while ending the server would be noticed. */
   get busy(): boolean {
-    return (
-      this.#running.size > 0 ||
-      this.#asked.size > 0 ||
-      this.#starting !== undefined ||
-      this.log.standalone.follower !== undefined
-    );
+    return this.#running.size > 0 || this.#asked.size > 0 || this.#starting !== undefined || this.log.listened;
   }
   get hasServer(): boolean {
     return this.#server !== undefined;
@@ -88,9 +94,10 @@ export class Channel implements ServerEvents {
   /**
    * Hands a message to the server, unless its key was seen before. A request's answer goes to `follower`.
    * @param name of the key's stream (core/ids.ts, `streamOf`)
+   * @param out what belongs to this request goes to the standalone stream
    * @throws Refusal `key-reused` or `gap`
    */
-  post(name: string, post: PostKind, payload: Buffer, follower: Follower): Stream {
+  post(name: string, post: PostKind, payload: Buffer, follower: Follower, out = false): Stream {
     this.lastUsedAt = this.#clock.now();
     const { stream, fresh } = this.log.claim(name, post);
     if (post.type !== 'request') {
@@ -98,14 +105,23 @@ export class Channel implements ServerEvents {
       if (fresh) this.#pass(post, payload);
       return this.log.follow(name, 0, follower);
     }
+    if (fresh && out) this.#out.add(stream);
     if (fresh && this.#running.has(post.id)) {
-      this.log.append(
-        stream,
-        encode(rpcError(post.id, ERRORS['request.invalid'].rpc, 'A request with this id is still running')),
-        true,
-      );
+      const error = rpcError(post.id, ERRORS['request.invalid'].rpc, 'A request with this id is still running');
+      this.#append(stream, encode(error), true);
     } else if (fresh) this.#run(stream, post, payload);
     return this.log.follow(name, 0, follower);
+  }
+
+  /** Answers the server's questions in place of a client that has been gone since before `since`, milliseconds since the epoch. */
+  giveUp(since: number): void {
+    for (const [id, { stream, at }] of this.#asked) {
+      if (this.#isFollowed(stream) || Math.max(at, stream.leftAt) > since) continue;
+      this.#asked.delete(id);
+      this.#server?.send(
+        encode(rpcError(id, ERRORS['upstream.failed'].rpc, 'The client has gone, and did not answer')),
+      );
+    }
   }
 
   /** Ends an idle server; the next message starts one again. */
@@ -134,16 +150,17 @@ export class Channel implements ServerEvents {
       return;
     }
     if (isRequest(message)) {
-      const own = ownAnswer(message);
+      const own = this.#ownAnswer(message);
       if (own) {
         this.#server?.send(encode(own));
         return;
       }
-      this.#asked.add(message.id);
     } else if (message.method === 'notifications/cancelled') {
       this.#asked.delete(message.params?.requestId as RequestId);
     }
-    this.#append(this.#streamFor(message, related), raw, false);
+    const stream = this.#streamFor(message, related);
+    if (isRequest(message)) this.#asked.set(message.id, { stream, at: this.#clock.now() });
+    this.#append(stream, raw, false);
   }
 
   /** Called by the server when it has ended by itself. What was running has an outcome that nobody knows (D3). */
@@ -159,7 +176,15 @@ export class Channel implements ServerEvents {
     );
     this.#asked.clear();
     // Somebody listens for what the server says by itself: have one again without waiting for a call.
-    if (this.log.standalone.follower) this.#ensure().catch(() => {});
+    if (this.log.listened) this.#ensure().catch(() => {});
+  }
+
+  /** What the host itself answers to a server's request; undefined: the client is to answer it. */
+  #ownAnswer({ id, method }: RpcRequest): RpcMessage | undefined {
+    if (method === 'ping') return { jsonrpc: '2.0', id, result: {} };
+    if (method === 'roots/list' && !this.#clientRoots)
+      return rpcError(id, ERRORS['method.unknown'].rpc, 'No roots here');
+    return undefined;
   }
 
   #run(stream: Stream, post: RequestPost, payload: Buffer): void {
@@ -168,14 +193,19 @@ export class Channel implements ServerEvents {
     this.#send(payload);
   }
 
-  /** A notification or a response of the client. */
+  /** A notification or a response of the client, or a gateway's message to it. */
   #pass(post: Exclude<PostKind, RequestPost>, payload: Buffer): void {
+    if (post.type === 'own') {
+      this.log.append(this.log.standalone, payload, false, true);
+      return;
+    }
     if (post.type === 'response') {
       if (this.#asked.delete(post.id)) this.#send(payload);
       return;
     }
     if (post.method === 'notifications/initialized') this.#confirm();
     else if (post.method === 'notifications/cancelled') this.#cancel(post.cancels, payload);
+    else if (post.method === 'notifications/roots/list_changed' && !this.#clientRoots) return;
     // A sleeping server has no use for a notification.
     else if (this.#server || this.#starting) this.#send(payload);
   }
@@ -189,10 +219,8 @@ export class Channel implements ServerEvents {
     const stream = id === undefined ? undefined : this.#running.get(id);
     if (!stream || id === undefined) return;
     this.#running.delete(id);
+    this.#out.delete(stream);
     this.log.complete(stream);
-    const { follower } = stream;
-    stream.follower = undefined;
-    follower?.end('done');
     this.#send(payload);
   }
 
@@ -239,17 +267,26 @@ export class Channel implements ServerEvents {
     return error;
   }
 
+  #isFollowed(stream: Stream): boolean {
+    return (this.#out.has(stream) ? this.log.standalone : stream).follower !== undefined;
+  }
+
   #failRunning(error: AppError): void {
     for (const [id, stream] of this.#running) {
-      this.log.append(stream, encode(rpcError(id, error.rpcCode, error.message, error.data)), true);
+      this.#append(stream, encode(rpcError(id, error.rpcCode, error.message, error.data)), true);
     }
     this.#running.clear();
   }
 
   /** Appends what the server said, and stops reading it while whoever follows cannot keep up. */
   #append(stream: Stream, raw: Buffer, last: boolean): void {
-    const { follower } = stream;
-    this.log.append(stream, raw, last);
+    const out = this.#out.has(stream);
+    const { follower } = out ? this.log.standalone : stream;
+    this.log.append(out ? this.log.standalone : stream, raw, last && !out);
+    if (out && last) {
+      this.#out.delete(stream);
+      this.log.complete(stream);
+    }
     const server = this.#server;
     if (!follower?.congested || !server) return;
     server.pause();

@@ -10,13 +10,16 @@ export class Channels {
   readonly #launcher: Launcher;
   readonly #limits: HostLimits;
   readonly #clock: Clock;
+  readonly #clientRoots: boolean;
   #lastUsedAt = 0;
   #retired = false;
 
-  constructor(launcher: Launcher, limits: HostLimits, clock: Clock) {
+  /** @param clientRoots the server is told of its clients' roots */
+  constructor(launcher: Launcher, limits: HostLimits, clock: Clock, clientRoots = false) {
     this.#launcher = launcher;
     this.#limits = limits;
     this.#clock = clock;
+    this.#clientRoots = clientRoots;
     launcher.makeRoom = () => this.#makeRoom();
   }
 
@@ -47,7 +50,8 @@ export class Channels {
     this.checkRetired();
     let channel = this.#channels.get(id);
     if (!channel) {
-      channel = new Channel(id, initialize, this.#launcher, this.#limits, this.#clock);
+      const launch = { launcher: this.#launcher, clientRoots: this.#clientRoots };
+      channel = new Channel(id, initialize, launch, this.#limits, this.#clock);
       this.#channels.set(id, channel);
     }
     channel.memo = memo;
@@ -98,11 +102,12 @@ export class Channels {
     await Promise.all([...this.#channels.keys()].map((id) => this.close(id)));
   }
 
-  /** Drops what is too old and ends servers that were not used for long. To be called from time to time. */
+  /** Drops what is too old, gives up on clients that are gone, and ends servers that were not used for long. To be called from time to time. */
   async sweep(): Promise<void> {
     const idleSince = this.#clock.now() - this.#limits.childIdleMs;
     for (const channel of this.#channels.values()) {
       channel.log.trim();
+      channel.giveUp(this.#clock.now() - this.#limits.parkedMs);
       if (channel.hasServer && !channel.busy && channel.lastUsedAt <= idleSince) await channel.sleep();
     }
   }

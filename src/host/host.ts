@@ -179,7 +179,7 @@ export class Host {
       ...(oomKills ? { oomKills } : {}),
     });
     const launcher = new Launcher(start, new Circuit(CIRCUIT, clock), stderr, clock);
-    const channels = new Channels(launcher, assignment.limits, clock);
+    const channels = new Channels(launcher, assignment.limits, clock, assignment.clientRoots);
     await launcher.prepare();
     this.#ready = { secret, assignment, launcher, channels, egress, at: clock.now() };
     held.move();

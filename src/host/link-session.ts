@@ -82,14 +82,16 @@ export class LinkSession {
           this.#channels.checkRetired(frame.c, streamOf(frame.key));
           const channel = this.#channels.get(frame.c);
           const follower = this.#follower(n);
-          this.#follow(n, channel, follower, channel.post(streamOf(frame.key), frame.kind, payload, follower));
+          const stream = channel.post(streamOf(frame.key), frame.kind, payload, follower, frame.out);
+          this.#follow(n, channel, follower, stream);
           return;
         }
         case 'follow': {
           this.#channels.checkRetired(frame.c, frame.stream);
           const channel = this.#channels.get(frame.c);
           const follower = this.#follower(n);
-          this.#follow(n, channel, follower, channel.log.follow(frame.stream, frame.from, follower));
+          const stream = channel.log.follow(frame.stream, frame.from, follower, frame.mode);
+          this.#follow(n, channel, follower, stream);
           return;
         }
         case 'leave':
@@ -108,7 +110,7 @@ export class LinkSession {
 
   /** Notes a follower that still follows after what there was to hand over at once. */
   #follow(n: number, channel: Channel, follower: Follower, stream: Stream): void {
-    if (stream.follower === follower) this.#following.set(n, { channel, stream, follower });
+    if (channel.log.follows(stream, follower)) this.#following.set(n, { channel, stream, follower });
   }
 
   #leave(n: number): void {
@@ -120,9 +122,9 @@ export class LinkSession {
   #follower(n: number): Follower {
     const socket = this.#socket;
     return {
-      entry: (o, payload, last) => {
+      entry: (o, payload, last, own) => {
         if (last) this.#following.delete(n);
-        this.#send(last ? { t: 'entry', n, o, last } : { t: 'entry', n, o }, payload);
+        this.#send({ t: 'entry', n, o, ...(last ? { last } : {}), ...(own ? { own } : {}) }, payload);
       },
       end: (why: EndReason) => {
         this.#following.delete(n);

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
-import { type GatewayFrame, type HostFrame, MAX_MESSAGE, type PostKind } from '../core/channel.ts';
+import { type FollowMode, type GatewayFrame, type HostFrame, MAX_MESSAGE } from '../core/channel.ts';
 import { FrameDecoder, FrameWriter } from '../core/frame.ts';
-import { type HostLink, HostRefused, type Leave, LinkLost, type Subscriber } from '../core/host-link.ts';
+import { type HostLink, HostRefused, type Leave, LinkLost, type Post, type Subscriber } from '../core/host-link.ts';
 
 /** What awaits the frames that carry its number. */
 interface Waiter extends Subscriber {
@@ -72,13 +72,14 @@ export class SocketLink implements HostLink {
     });
   }
 
-  post(channel: string, key: string, kind: PostKind, payload: Buffer | string, subscriber: Subscriber): Leave {
-    return this.#begin((n) => ({ t: 'post', n, c: channel, key, kind }), payload, subscriber);
+  post(channel: string, { key, kind, payload, out }: Post, subscriber: Subscriber): Leave {
+    const more = out ? { out } : {};
+    return this.#begin((n) => ({ t: 'post', n, c: channel, key, kind, ...more }), payload, subscriber);
   }
 
-  follow(channel: string, stream: string, from: number | undefined, subscriber: Subscriber): Leave {
-    const at = from === undefined ? {} : { from };
-    return this.#begin((n) => ({ t: 'follow', n, c: channel, stream, ...at }), undefined, subscriber);
+  follow(channel: string, stream: string, from: number | undefined, subscriber: Subscriber, mode?: FollowMode): Leave {
+    const more = { ...(from === undefined ? {} : { from }), ...(mode ? { mode } : {}) };
+    return this.#begin((n) => ({ t: 'follow', n, c: channel, stream, ...more }), undefined, subscriber);
   }
 
   close(channel: string): Promise<void> {
@@ -124,7 +125,7 @@ export class SocketLink implements HostLink {
     if (!waiter) return; // it left
     if (frame.t === 'entry') {
       if (frame.last) this.#waiters.delete(frame.n);
-      waiter.entry(frame.o, payload, frame.last === true);
+      waiter.entry(frame.o, payload, frame.last === true, frame.own === true);
       return;
     }
     this.#waiters.delete(frame.n);

@@ -68,7 +68,7 @@ function sessionsOf(parts: Parts): Sessions {
 }
 
 function mcpOf(parts: Parts, sessions: Sessions, tokens: Tokens, held: AsyncDisposableStack): McpEndpoint {
-  const { http, streams, connections } = parts.config;
+  const { http, streams, connections, tokenInPath } = parts.config;
   const links = held.use(new SocketLinks(parts.clock));
   const cache = held.use(new SessionCache({ ...parts, tokens }));
   const endpoint = new McpEndpoint({
@@ -79,6 +79,7 @@ function mcpOf(parts: Parts, sessions: Sessions, tokens: Tokens, held: AsyncDisp
     streams,
     bodyLimitBytes: http.bodyLimitBytes,
     connectionsPerSession: connections.perSession,
+    tokenInPath,
   });
   return held.use(endpoint);
 }

@@ -1,4 +1,5 @@
-import type { HostLink, Leave, Subscriber } from '../../src/core/host-link.ts';
+import type { FollowMode } from '../../src/core/channel.ts';
+import type { HostLink, Leave, Post, Subscriber } from '../../src/core/host-link.ts';
 import { HostRefused, LinkLost } from '../../src/core/host-link.ts';
 import { LocalSignals } from '../../src/core/local-signals.ts';
 import type { SessionRecord } from '../../src/core/session.ts';
@@ -16,6 +17,8 @@ export interface Begun {
   readonly channel: string;
   readonly name: string;
   readonly from?: number | undefined;
+  readonly out?: true | undefined;
+  readonly mode?: FollowMode | undefined;
   readonly message?: { readonly id?: string | number; readonly method?: string };
   readonly subscriber: Subscriber;
   left: boolean;
@@ -44,15 +47,15 @@ export class FakeLink implements HostLink {
   async recall(): Promise<Buffer> {
     throw new HostRefused('no-channel', 'not held here');
   }
-  post(channel: string, name: string, _kind: object, payload: Buffer | string, subscriber: Subscriber): Leave {
+  post(channel: string, { key: name, payload, out }: Post, subscriber: Subscriber): Leave {
     const message = JSON.parse(payload.toString());
-    const begun: Begun = { kind: 'post', channel, name, message, subscriber, left: false };
+    const begun: Begun = { kind: 'post', channel, name, message, out, subscriber, left: false };
     const leave = this.#begin(begun);
     this.onPost(begun);
     return leave;
   }
-  follow(channel: string, name: string, from: number | undefined, subscriber: Subscriber): Leave {
-    return this.#begin({ kind: 'follow', channel, name, from, subscriber, left: false });
+  follow(channel: string, name: string, from: number | undefined, subscriber: Subscriber, mode?: FollowMode): Leave {
+    return this.#begin({ kind: 'follow', channel, name, from, mode, subscriber, left: false });
   }
   async close(channel: string): Promise<void> {
     this.closed.push(channel);
@@ -67,7 +70,7 @@ export class FakeLink implements HostLink {
 
   say(message: object | string, offset: number, last = false): void {
     const text = typeof message === 'string' ? message : JSON.stringify({ jsonrpc: '2.0', ...message });
-    this.last.subscriber.entry(offset, Buffer.from(text), last);
+    this.last.subscriber.entry(offset, Buffer.from(text), last, false);
   }
 
   /** The host goes away. */

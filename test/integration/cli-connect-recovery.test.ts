@@ -47,7 +47,7 @@ describe('a message that was not answered', () => {
   it('is sent again under its key after a 503', async () => {
     mcp.on('tools/call', ({ body }, response, times) => {
       response.setHeader('retry-after', '0.01');
-      if (times < 3) reply(response, { jsonrpc: '2.0', id: body.id, error: { code: -32016, message: 'busy' } }, 503);
+      if (times < 3) reply(response, { jsonrpc: '2.0', id: body.id, error: { code: -33016, message: 'busy' } }, 503);
       else reply(response, resultOf(body.id, {}));
     });
     client.start();
@@ -93,7 +93,7 @@ describe('a message that was not answered', () => {
     await manager.stop();
     client.send(call(1));
     expect((await client.answer(1)).error).toMatchObject({
-      code: -32020,
+      code: -33020,
       message: expect.stringContaining('npm start'),
     });
     await manager.listen();
@@ -104,21 +104,21 @@ describe('a message that was not answered', () => {
     client.start({ HTTP_TIMEOUT: '300' });
     await client.initialize();
     client.send(call(1));
-    expect((await client.answer(1)).error).toMatchObject({ code: -32017 });
+    expect((await client.answer(1)).error).toMatchObject({ code: -33017 });
   });
 
   it('ends in the server’s own error after its last 503', async () => {
     mcp.on('tools/call', (_, response) =>
       reply(
         response,
-        { jsonrpc: '2.0', id: null, error: { code: -32015, message: 'broken', data: { stderr: 'x' } } },
+        { jsonrpc: '2.0', id: null, error: { code: -33015, message: 'broken', data: { stderr: 'x' } } },
         503,
       ),
     );
     client.start({ HTTP_TIMEOUT: '200' });
     await client.initialize();
     client.send(call(1));
-    expect((await client.answer(1)).error).toEqual({ code: -32015, message: 'broken', data: { stderr: 'x' } });
+    expect((await client.answer(1)).error).toEqual({ code: -33015, message: 'broken', data: { stderr: 'x' } });
   });
 });
 
@@ -167,7 +167,7 @@ describe('a connection that is over', () => {
     client.start();
     await client.initialize();
     client.send(call(1));
-    expect((await client.answer(1)).error.code).toBe(-32017);
+    expect((await client.answer(1)).error.code).toBe(-33017);
     expect(posts('tools/call')).toHaveLength(2);
     expect(posts('initialize')).toHaveLength(1);
   });

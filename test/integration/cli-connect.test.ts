@@ -121,7 +121,7 @@ describe('an error', () => {
   it.each([
     ['without an id', 400, { jsonrpc: '2.0', id: null, error: { code: -32600, message: 'bad' } }, -32600],
     ['without an id, in an answer', 200, { jsonrpc: '2.0', id: null, error: { code: -32602, message: 'bad' } }, -32602],
-    ['of the session API', 403, { error: { code: 'auth.forbidden', message: 'no' } }, -32011],
+    ['of the session API', 403, { error: { code: 'auth.forbidden', message: 'no' } }, -33011],
     ['that says nothing', 500, {}, -32603],
     ['that is an answer to nobody', 200, resultOf('other', {}), -32603],
   ])('%s is answered under the id of the request', async (_, status, body, code) => {
@@ -145,7 +145,7 @@ describe('an error', () => {
   it('answers initialize when no session can be made', async () => {
     client.start({}, ['--workspace', '/refused']);
     client.send(INITIALIZE);
-    expect((await client.answer(0)).error).toMatchObject({ code: -32011, message: 'this workspace is outside' });
+    expect((await client.answer(0)).error).toMatchObject({ code: -33011, message: 'this workspace is outside' });
   });
 
   it('answers nothing when the client cancelled the request', async () => {
@@ -182,7 +182,7 @@ describe('the end', () => {
     client.send(call(1));
     await eventually('the call', async () => posts('tools/call').length === 1);
     expect(await client.end()).toBe(0);
-    expect(client.messages.at(-1)).toMatchObject({ id: 1, error: { code: -32017 } });
+    expect(client.messages.at(-1)).toMatchObject({ id: 1, error: { code: -33017 } });
   });
 
   it.each(['SIGTERM', 'SIGINT'] as const)('comes with %s', async (signal) => {
@@ -202,7 +202,7 @@ describe('the end', () => {
     await eventually('the call', async () => posts('tools/call').length === 1);
     child.kill(signal);
     expect((await exited)[0]).toBe(0);
-    expect(JSON.parse(out.trim().split('\n').at(-1) ?? '')).toMatchObject({ id: 1, error: { code: -32017 } });
+    expect(JSON.parse(out.trim().split('\n').at(-1) ?? '')).toMatchObject({ id: 1, error: { code: -33017 } });
     expect(mcp.connections.size).toBe(0);
   });
 });

@@ -171,7 +171,7 @@ requires('docker')('the sandbox of an instance', () => {
       record: '',
       limits: {
         ...{ logBytes: 1 << 20, logAgeMs: 60_000, keys: 16, children: 2 },
-        ...{ childIdleMs: 60_000, initializeMs: 5000, abandonedMs: 60_000 },
+        ...{ childIdleMs: 60_000, initializeMs: 5000, parkedMs: 900_000, abandonedMs: 60_000 },
       },
     };
     await new HttpHostControl().configure(instance.endpoint, SECRET, assignment, never);

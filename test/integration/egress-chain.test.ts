@@ -59,7 +59,14 @@ it('leads from the catalogue to the Proxmox host, by the parts that a deployment
     records: new RecordSeal(KEY),
     grants: new EgressGrants(KEY, systemClock),
     env: {},
-    hostLimits: { ...HOST_LIMITS, initializeMs: 20_000, abandonedMs: 60_000, childIdleMs: 60_000, logBytes: 1 << 20 },
+    hostLimits: {
+      ...HOST_LIMITS,
+      initializeMs: 20_000,
+      parkedMs: 900_000,
+      abandonedMs: 60_000,
+      childIdleMs: 60_000,
+      logBytes: 1 << 20,
+    },
     readTemplate: async () => JSON.stringify({ ...template, servers, default_server: 'main' }),
   };
   const secret = new InstanceKeys(KEY).secretOf(record, 'proxmox', 1);
@@ -78,11 +85,15 @@ it('leads from the catalogue to the Proxmox host, by the parts that a deployment
   const answer = Promise.withResolvers<string>();
   const params = { name: 'pve_guest_status', arguments: { vmid: 100 } };
   const message = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params });
-  link.post('c', 'k', { type: 'request', id: 1, method: 'tools/call' }, message, {
-    entry: (_, payload) => answer.resolve(payload.toString()),
-    end: (why) => answer.reject(new Error(why)),
-    failed: (error) => answer.reject(error),
-  });
+  link.post(
+    'c',
+    { key: 'k', kind: { type: 'request', id: 1, method: 'tools/call' }, payload: message },
+    {
+      entry: (_, payload) => answer.resolve(payload.toString()),
+      end: (why) => answer.reject(new Error(why)),
+      failed: (error) => answer.reject(error),
+    },
+  );
   expect(JSON.parse(await answer.promise)).toMatchObject({ result: { structuredContent: { name: 'web' } } });
   expect(pve.seen.length).toBeGreaterThan(0);
   expect(proxy.tally.connected).toBe(new Set(pve.seen.map((one) => one.connection)).size);

@@ -25,6 +25,7 @@ const LIMITS = {
   children: 10,
   childIdleMs: 60_000,
   initializeMs: 5000,
+  parkedMs: 900_000,
   abandonedMs: 60_000,
 };
 const CALL = { type: 'request', id: 1, method: 'tools/call' } as const;
@@ -88,7 +89,7 @@ describe('a link between gateway and host', () => {
   }
   const post = (link: HostLink, key = 'k', kind: PostKind = CALL): Recorder => {
     const recorder = new Recorder();
-    link.post('c', key, kind, JSON.stringify({ jsonrpc: '2.0', ...kind }), recorder);
+    link.post('c', { key, kind, payload: JSON.stringify({ jsonrpc: '2.0', ...kind }) }, recorder);
     return recorder;
   };
   const received = (n: number) =>

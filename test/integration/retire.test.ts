@@ -26,7 +26,15 @@ const assignment: HostAssignment = {
   deadline: Date.now() + 3_600_000,
   limits: {
     ...HOST_LIMITS,
-    ...{ logBytes: 1 << 20, logAgeMs: 60_000, keys: 100, children: 4, childIdleMs: 60_000, initializeMs: 5000 },
+    ...{
+      logBytes: 1 << 20,
+      logAgeMs: 60_000,
+      keys: 100,
+      children: 4,
+      childIdleMs: 60_000,
+      initializeMs: 5000,
+      parkedMs: 900_000,
+    },
     abandonedMs: 60_000,
   },
   record: 'sealed',
@@ -57,11 +65,15 @@ const post = (link: HostLink, key: string): Promise<'answered' | HostRefused | L
   new Promise((resolve) => {
     const kind = { type: 'request', id: key, method: 'tools/list' } as const;
     const payload = JSON.stringify({ jsonrpc: '2.0', id: key, method: 'tools/list' });
-    link.post('c', key, kind, payload, {
-      entry: (_offset, _payload, last) => last && resolve('answered'),
-      end: resolve,
-      failed: resolve,
-    });
+    link.post(
+      'c',
+      { key, kind, payload },
+      {
+        entry: (_offset, _payload, last) => last && resolve('answered'),
+        end: resolve,
+        failed: resolve,
+      },
+    );
   });
 
 describe('a host that is asked to be ended', () => {

@@ -6,7 +6,7 @@ import type { Tracked, World } from './world.ts';
 const VERSION = '2025-11-25';
 const BASE = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
 /** Errors by which a client is told that its call was not run, so that it may try again. */
-const NOT_RUN = new Set([-32016, -32019, -32013]);
+const NOT_RUN = new Set([-33016, -33019, -33013]);
 
 interface Event {
   readonly id?: string;

@@ -18,6 +18,7 @@ const HOST_LIMITS = {
   children: 8,
   childIdleMs: 12_000,
   initializeMs: 5000,
+  parkedMs: 900_000,
   abandonedMs: 120_000,
 };
 const AGAIN_MS = 500;

@@ -47,7 +47,7 @@ export class SimGateway {
       reach: new Reach({ sessions: this.sessions, keys, links, signals, clock, holdMs: HOLD_MS }),
       guard: { allowedHosts: ['localhost'], allowedOrigins: [] },
       streams: { retryMs: 100, streamAfterMs: 1500, heartbeatMs: 15_000 },
-      ...{ bodyLimitBytes: 1 << 20, connectionsPerSession: 1000, version: '1' },
+      ...{ bodyLimitBytes: 1 << 20, connectionsPerSession: 1000, version: '1', tokenInPath: false },
     });
   }
 }

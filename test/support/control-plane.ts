@@ -28,6 +28,7 @@ export const HOST_LIMITS = {
   children: 1,
   childIdleMs: 1,
   initializeMs: 1,
+  parkedMs: 900_000,
   abandonedMs: 1,
 };
 

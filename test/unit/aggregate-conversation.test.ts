@@ -83,7 +83,7 @@ describe('a client of all servers', () => {
       ['pve', `{"name":"x","inputSchema":${deep}}`],
     ] as const) {
       session.link(server).onPost = ({ subscriber }) =>
-        subscriber.entry(1, Buffer.from(`{"jsonrpc":"2.0","id":1,"result":{"tools":[${tool}]}}`), true);
+        subscriber.entry(1, Buffer.from(`{"jsonrpc":"2.0","id":1,"result":{"tools":[${tool}]}}`), true, false);
     }
     converse(true).request(request('tools/list'), reply);
     await settle();

@@ -16,6 +16,7 @@ const LIMITS: HostLimits = {
   children: 2,
   childIdleMs: 10_000,
   initializeMs: 5000,
+  parkedMs: 900_000,
   abandonedMs: 60_000,
 };
 const PARAMS = Buffer.from('{"capabilities":{}}');

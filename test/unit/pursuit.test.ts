@@ -24,7 +24,11 @@ function pursue(more: { moved?: () => void } = {}): Pursuit {
     target,
     (link, subscriber, seen) =>
       seen === undefined
-        ? link.post(target.connection, 'k', { type: 'request', id: 1, method: 'm' }, '{}', subscriber)
+        ? link.post(
+            target.connection,
+            { key: 'k', kind: { type: 'request', id: 1, method: 'm' }, payload: '{}' },
+            subscriber,
+          )
         : link.follow(target.connection, 'k', seen, subscriber),
     {
       entry: (offset, _payload, last) => heard.push(`${offset}${last ? '!' : ''}`),

@@ -97,14 +97,12 @@ export class Connections {
   }
 
   #newRecord(live: LiveSession, server: ServerName | undefined, params: Record<string, unknown>): ConnectionRecord {
-    // Roots would replace the directories that the session allows (D9).
-    const { roots: _, ...capabilities } = (params.capabilities ?? {}) as Record<string, unknown>;
     return {
       id: newConnectionId(),
       session: live.record.id,
       ...(server === undefined ? {} : { server }),
       protocolVersion: negotiate(params.protocolVersion),
-      initialize: { ...params, capabilities },
+      initialize: params,
       createdAt: this.#options.clock.now(),
     };
   }

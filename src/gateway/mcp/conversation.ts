@@ -1,4 +1,6 @@
+import type { FollowMode } from '../../core/channel.ts';
 import type { ConnectionRecord } from '../../core/connection.ts';
+import type { RpcMessage } from '../../core/json-rpc.ts';
 import type { RequestCursor, StandaloneCursor } from './event-id.ts';
 import type { IncomingNotice, IncomingRequest } from './incoming.ts';
 import type { Reply } from './reply.ts';
@@ -14,12 +16,22 @@ export interface Conversation {
   initialize(): Promise<object>;
   /** Passes a request on; its answer, and what belongs to it, goes to `reply`. */
   request(incoming: IncomingRequest, reply: Reply): void;
+  /**
+   * Passes a request on whose answer, and what belongs to it, goes to whoever listens. Resolves when it is on its way.
+   * @throws AppError if nothing was done
+   */
+  post(incoming: IncomingRequest): Promise<void>;
+  /** Has a message of this gateway's sent by whoever listens. @throws AppError if no host takes it */
+  tell(message: RpcMessage): Promise<void>;
   /** Passes a notification or a response on; resolves when the host has it. @throws AppError */
   notify(incoming: IncomingNotice): Promise<void>;
   /** Goes on with a request's stream where the client left it. */
   resume(cursor: RequestCursor, reply: Reply): void;
-  /** Sends what belongs to no request, from behind `cursor`; without one, from behind what was sent before. */
-  listen(cursor: StandaloneCursor | undefined, reply: Reply): void;
+  /**
+   * Sends what belongs to no request, from behind `cursor`; without one, from behind what was sent before.
+   * @param mode absent: in place of whoever listened before
+   */
+  listen(cursor: StandaloneCursor | undefined, reply: Reply, mode?: FollowMode): void;
   /** The session's record has changed: servers may have come or gone. */
   changed(): void;
   /** Closes the channels, as far as they can be reached. */

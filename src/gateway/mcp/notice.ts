@@ -11,7 +11,7 @@ import type { Target } from './target.ts';
 export function postNotice(reach: Reach, target: Target, { message, key, payload }: IncomingNotice): Promise<void> {
   const kind = postKind(message);
   return new Promise((resolve, reject) => {
-    new Pursuit(reach, target, (link, subscriber) => link.post(target.connection, key, kind, payload, subscriber), {
+    new Pursuit(reach, target, (link, subscriber) => link.post(target.connection, { key, kind, payload }, subscriber), {
       entry: () => {},
       end: () => resolve(),
       failed: reject,

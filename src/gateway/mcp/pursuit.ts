@@ -6,7 +6,8 @@ import type { Target } from './target.ts';
 
 /** Where the messages of one stream go. After `last`, `end` or `failed` nothing comes. */
 export interface Sink {
-  entry(offset: number, payload: Buffer, last: boolean): void;
+  /** @param own it is a gateway's message, not the server's */
+  entry(offset: number, payload: Buffer, last: boolean, own: boolean): void;
   end(why: EndReason): void;
   failed(error: AppError): void;
   /** The channel is in another instance now: what the server may have said in between is not known. */
@@ -69,12 +70,12 @@ export class Pursuit implements Subscriber {
     this.#leave?.();
   }
 
-  entry(offset: number, payload: Buffer, last: boolean): void {
+  entry(offset: number, payload: Buffer, last: boolean, own: boolean): void {
     if (this.#done || (this.#seen !== undefined && offset <= this.#seen)) return;
     this.#seen = offset;
     this.#losses = 0;
     if (last) this.#done = true;
-    this.#sink.entry(offset, payload, last);
+    this.#sink.entry(offset, payload, last, own);
   }
 
   end(why: EndReason): void {
@@ -137,6 +138,8 @@ function asRelayError(error: HostRefused): AppError {
   switch (error.code) {
     case 'key-reused':
       return new AppError('request.key-reused', error.message);
+    case 'followed':
+      return new AppError('stream.taken', 'Another client listens to this connection');
     case 'gap':
     case 'no-stream':
       return new AppError(

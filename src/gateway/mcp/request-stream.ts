@@ -39,7 +39,7 @@ export class RequestStream {
     this.#reply.startTimer();
     const begin: Begin = (link, subscriber, seen) => {
       if (seen !== undefined) return link.follow(connection, stream, seen, subscriber);
-      const leave = link.post(connection, key, kind, payload, subscriber);
+      const leave = link.post(connection, { key, kind, payload }, subscriber);
       this.#reply.posted();
       return leave;
     };

@@ -108,6 +108,13 @@ export class SessionCache implements Disposable {
     return live;
   }
 
+  /** The session of a token, in use until the reply is closed. @throws AppError as `admit` */
+  async enter(token: string, reply: Pick<Reply, 'onClose'>): Promise<LiveSession> {
+    const live = await this.admit(token);
+    this.use(live, reply);
+    return live;
+  }
+
   /** Keeps the session alive until the reply is closed: somebody waits for an answer, or listens. */
   use(live: LiveSession, reply: Pick<Reply, 'onClose'>): void {
     live.open += 1;

@@ -1,11 +1,14 @@
+import type { FollowMode } from '../../core/channel.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { ConnectionRecord } from '../../core/connection.ts';
 import type { ServerName } from '../../core/ids.ts';
+import { type RpcMessage, rpcError } from '../../core/json-rpc.ts';
 import type { SessionRecord } from '../../core/session.ts';
 import type { Conversation } from './conversation.ts';
 import type { RequestCursor, StandaloneCursor } from './event-id.ts';
 import type { IncomingNotice, IncomingRequest } from './incoming.ts';
 import { postNotice } from './notice.ts';
+import { postOut, tell } from './out.ts';
 import type { Reach } from './reach.ts';
 import type { Reply } from './reply.ts';
 import { RequestStream } from './request-stream.ts';
@@ -60,6 +63,17 @@ export class SingleConversation implements Conversation {
     new RequestStream(this.#options.reach, this.#target, reply).post(incoming, this.record.protocolVersion);
   }
 
+  async post(incoming: IncomingRequest): Promise<void> {
+    const { id } = incoming.message;
+    await postOut(this.#options.reach, this.#target, incoming, (error) => {
+      void this.tell(rpcError(id, error.rpcCode, error.message, error.data)).catch(() => {});
+    });
+  }
+
+  async tell(message: RpcMessage): Promise<void> {
+    await tell(this.#options.reach, this.#target, message);
+  }
+
   async notify(incoming: IncomingNotice): Promise<void> {
     await postNotice(this.#options.reach, this.#target, incoming);
   }
@@ -68,9 +82,9 @@ export class SingleConversation implements Conversation {
     new RequestStream(this.#options.reach, this.#target, reply).resume(cursor);
   }
 
-  listen(cursor: StandaloneCursor | undefined, reply: Reply): void {
+  listen(cursor: StandaloneCursor | undefined, reply: Reply, mode?: FollowMode): void {
     const { reach, clock } = this.#options;
-    new StandaloneStream(reach, reply, clock, cursor?.offsets).add(this.#target);
+    new StandaloneStream(reach, reply, clock, cursor?.offsets, mode).add(this.#target);
   }
 
   changed(): void {} // its one server is found wherever it is

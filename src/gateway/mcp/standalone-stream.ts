@@ -1,4 +1,4 @@
-import { STANDALONE } from '../../core/channel.ts';
+import { type FollowMode, STANDALONE } from '../../core/channel.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { AppError, ErrorCode } from '../../core/errors.ts';
 import type { ServerName } from '../../core/ids.ts';
@@ -13,7 +13,7 @@ import type { Target } from './target.ts';
 /** A server that is down is looked for again; nobody waits for it. */
 const BACKOFF = { baseMs: 1000, maxMs: 30_000 };
 /** Nothing comes after these. */
-const OVER: ReadonlySet<ErrorCode> = new Set(['session.over', 'connection.over', 'server.unknown']);
+const OVER: ReadonlySet<ErrorCode> = new Set(['session.over', 'connection.over', 'server.unknown', 'stream.taken']);
 const LISTS = ['tools', 'prompts', 'resources'] as const;
 /** Stands for a host's boot where the client may know less of the server than it had said by now. */
 const UNKNOWN = '';
@@ -25,10 +25,19 @@ export class StandaloneStream {
   readonly #clock: Clock;
   /** Where the client is. */
   readonly #offsets: Map<ServerName, number>;
+  readonly #mode: FollowMode | undefined;
   readonly #pursuits = new Map<ServerName, Pursuit>();
   readonly #closed = new AbortController();
 
-  constructor(reach: Reach, reply: Reply, clock: Clock, offsets: ReadonlyMap<ServerName, number> = new Map()) {
+  /** @param mode how to follow the servers' streams; absent: in place of whoever listened before */
+  constructor(
+    reach: Reach,
+    reply: Reply,
+    clock: Clock,
+    offsets: ReadonlyMap<ServerName, number> = new Map(),
+    mode?: FollowMode,
+  ) {
+    this.#mode = mode;
     this.#reach = reach;
     this.#reply = reply;
     this.#clock = clock;
@@ -54,8 +63,8 @@ export class StandaloneStream {
     if (this.#closed.signal.aborted) return;
     const { server } = target;
     const sink: Sink = {
-      entry: (offset, payload) => {
-        const translated = translate ? translate(payload) : payload;
+      entry: (offset, payload, _last, own) => {
+        const translated = translate && !own ? translate(payload) : payload;
         this.#offsets.set(server, offset);
         if (translated) this.#reply.send(translated, () => standaloneEventId(this.#offsets), false);
         if (!this.#reply.congested) return;
@@ -70,7 +79,7 @@ export class StandaloneStream {
     const pursuit = new Pursuit(
       this.#reach,
       target,
-      (link, subscriber, seen) => link.follow(target.connection, STANDALONE, seen, subscriber),
+      (link, subscriber, seen) => link.follow(target.connection, STANDALONE, seen, subscriber, this.#mode),
       sink,
       place,
     );

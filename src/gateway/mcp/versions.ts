@@ -1,4 +1,24 @@
-/** Revisions of MCP that this endpoint speaks (Streamable HTTP came with 2025-03-26), newest first. */
+import type { IncomingHttpHeaders } from 'node:http';
+import { single } from './guards.ts';
+
+/** Revisions whose clients say with each request what they are: no `initialize`, no session (2026-07-28, basic/versioning). */
+export const MODERN_VERSIONS = ['2026-07-28'] as const;
+
+/** Where a request of such a client says its revision, in `params._meta`. */
+export const VERSION_KEY = 'io.modelcontextprotocol/protocolVersion';
+
+/**
+ * Whether a request is one of a modern client (2026-07-28, basic/versioning, "Backward Compatibility").
+ * @param body parsed
+ */
+export function isModern(headers: IncomingHttpHeaders, body?: unknown): boolean {
+  const version = single(headers['mcp-protocol-version']);
+  if (version !== undefined && (MODERN_VERSIONS as readonly string[]).includes(version)) return true;
+  const params = (body as { params?: { _meta?: object } | null } | null | undefined)?.params;
+  return typeof params?._meta === 'object' && params._meta !== null && VERSION_KEY in params._meta;
+}
+
+/** Revisions of MCP with sessions that are spoken here over Streamable HTTP, which came with 2025-03-26; newest first. */
 export const VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26'] as const;
 
 /** What is taken for the version where the header is absent (2025-11-25, basic/transports, "Protocol Version Header"). */

@@ -28,7 +28,8 @@ export function ask(
     const pursuit = new Pursuit(
       reach,
       target,
-      (link, subscriber) => link.post(target.connection, key, { type: 'request', id, method }, payload, subscriber),
+      (link, subscriber) =>
+        link.post(target.connection, { key, kind: { type: 'request', id, method }, payload }, subscriber),
       {
         entry: (_offset, answer, last) => {
           if (!last) return;

@@ -1,14 +1,16 @@
+import type { FollowMode } from '../../../core/channel.ts';
 import type { ConnectionRecord } from '../../../core/connection.ts';
 import { AppError, asAppError } from '../../../core/errors.ts';
 import { HostRefused } from '../../../core/host-link.ts';
 import type { ServerName } from '../../../core/ids.ts';
-import { isResponse, type RpcRequest } from '../../../core/json-rpc.ts';
+import { isResponse, type RpcMessage, type RpcRequest, rpcError } from '../../../core/json-rpc.ts';
 import { serverOf } from '../../../core/session.ts';
 import { within } from '../../../core/within.ts';
 import type { Conversation } from '../conversation.ts';
 import type { RequestCursor, StandaloneCursor } from '../event-id.ts';
 import type { IncomingNotice, IncomingRequest } from '../incoming.ts';
 import { postNotice } from '../notice.ts';
+import { postOut, tell } from '../out.ts';
 import type { Reply } from '../reply.ts';
 import { RequestStream } from '../request-stream.ts';
 import type { LiveSession } from '../session-cache.ts';
@@ -78,19 +80,54 @@ export class AggregateConversation implements Conversation {
   }
 
   request(incoming: IncomingRequest, reply: Reply): void {
-    const { message, key } = incoming;
+    const { id } = incoming.message;
     const merged = this.#merged(incoming);
     if (merged) {
-      const { id } = message;
       merged
         .then((result) => reply.json(200, JSON.stringify({ jsonrpc: '2.0', id, result })))
         .catch((error: unknown) => reply.fail(asAppError(error), id));
       return;
     }
+    const { server, incoming: own } = this.#routed(incoming);
+    const stream = new RequestStream(this.#options.reach, this.#target(server), reply, translator(server));
+    stream.post(own, this.record.protocolVersion);
+  }
+
+  async post(incoming: IncomingRequest): Promise<void> {
+    const { id } = incoming.message;
+    const fail = (cause: unknown) => {
+      const error = asAppError(cause);
+      return this.tell(rpcError(id, error.rpcCode, error.message, error.data)).catch(() => {});
+    };
+    const merged = this.#merged(incoming);
+    if (merged) {
+      void merged.then((result) => this.tell({ jsonrpc: '2.0', id, result: { ...result } })).catch(fail);
+      return;
+    }
+    const { server, incoming: own } = this.#routed(incoming);
+    await postOut(this.#options.reach, this.#target(server), own, fail);
+  }
+
+  /** By way of the first server that can be reached. */
+  async tell(message: RpcMessage): Promise<void> {
+    const { reach } = this.#options;
+    let failure: unknown = new AppError('server.stopped', 'No server of this session runs');
+    for (const server of this.#servers()) {
+      try {
+        await this.#patiently(server, () => tell(reach, this.#target(server), message));
+        return;
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  /** The server that a request is for, and the request as that server knows it. */
+  #routed({ message, key }: IncomingRequest): { readonly server: ServerName; readonly incoming: IncomingRequest } {
     const { server, params } = route(message, this.#servers());
     const own = { ...message, params };
-    const stream = new RequestStream(this.#options.reach, this.#target(server), reply, translator(server));
-    stream.post({ message: own, payload: JSON.stringify(own), key }, this.record.protocolVersion);
+    return { server, incoming: { message: own, payload: JSON.stringify(own), key } };
   }
 
   /** What is asked of all servers at once; undefined: it is for one of them. */
@@ -129,9 +166,9 @@ export class AggregateConversation implements Conversation {
     new RequestStream(this.#options.reach, target, reply, translator(target.server)).resume(cursor);
   }
 
-  listen(cursor: StandaloneCursor | undefined, reply: Reply): void {
+  listen(cursor: StandaloneCursor | undefined, reply: Reply, mode?: FollowMode): void {
     const { reach, clock } = this.#options;
-    const stream = new StandaloneStream(reach, reply, clock, cursor?.offsets);
+    const stream = new StandaloneStream(reach, reply, clock, cursor?.offsets, mode);
     this.#streams.add(stream);
     reply.onClose(() => this.#streams.delete(stream));
     for (const server of this.#servers()) this.#follow(stream, server);
