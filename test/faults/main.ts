@@ -2,17 +2,28 @@
  * The fault suite: does to a deployment of compose.yaml, under steady calls of many clients, whatever it promises to survive,
  * and prints what it cost, one row for each fault (docs/reliability.md).
  *
- *     npm run test:faults [-- --terminals 60] [--only WORDS]
+ *     npm run test:faults [-- --terminals 60] [--only WORDS] [--clients v1,v2]
+ *
+ * Clients: v1 and v2, the official SDKs' over Streamable HTTP of 2025-11-25; sse, 2024-11-05; modern, 2026-07-28.
  *
  * Ends by itself, with 1 if anything was wrong, and leaves nothing behind.
  */
 import { parseArgs } from 'node:util';
+import { CLIENTS, type ClientKind } from './clients.ts';
 import { FAULTS } from './faults.ts';
 import { tableHead, tableRow } from './outcome.ts';
 import { Suite } from './suite.ts';
 
 const { values } = parseArgs({
-  options: { terminals: { type: 'string', default: '60' }, only: { type: 'string', default: '' } },
+  options: {
+    terminals: { type: 'string', default: '60' },
+    only: { type: 'string', default: '' },
+    clients: { type: 'string', default: 'v1,v2' },
+  },
+});
+const kinds = values.clients.split(',').map((kind) => {
+  if (Object.hasOwn(CLIENTS, kind)) return kind as ClientKind;
+  throw new Error(`no client "${kind}"; there are: ${Object.keys(CLIENTS).join(', ')}`);
 });
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const faults = FAULTS.filter(({ name }) => name.toLowerCase().includes(values.only.toLowerCase()));
@@ -25,7 +36,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
 
 const wrong: string[] = [];
 {
-  await using suite = await Suite.start(Number(values.terminals));
+  await using suite = await Suite.start(Number(values.terminals), kinds);
   say(tableHead());
   const calm = await suite.calm();
   say(tableRow(calm));

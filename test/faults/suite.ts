@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '../support/eventually.ts';
+import type { ClientKind } from './clients.ts';
 import type { Fault } from './faults.ts';
 import { type Outcome, outcomeOf } from './outcome.ts';
 import { Stack } from './stack.ts';
@@ -23,13 +24,18 @@ export class Suite implements AsyncDisposable {
     this.stack = stack;
   }
 
-  /** @param terminals how many; the official clients of both versions take turns */
-  static async start(terminals: number): Promise<Suite> {
+  /**
+   * @param terminals how many
+   * @param kinds of clients, which take turns
+   */
+  static async start(terminals: number, kinds: readonly ClientKind[] = ['v1', 'v2']): Promise<Suite> {
     const suite = new Suite(await Stack.up());
     try {
       for (let first = 0; first < terminals; first += BATCH) {
         const numbers = Array.from({ length: Math.min(BATCH, terminals - first) }, (_, index) => first + index);
-        const opened = numbers.map((number) => Terminal.open(suite.stack, `t${number}`, number % 2 === 0 ? 1 : 2));
+        const opened = numbers.map((number) =>
+          Terminal.open(suite.stack, `t${number}`, kinds[number % kinds.length] as ClientKind),
+        );
         suite.#terminals.push(...(await Promise.all(opened)));
       }
     } catch (error) {

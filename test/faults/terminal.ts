@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Client as ClientV2, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { connect } from '../support/mcp-clients.ts';
 import { anyTool, type Call, type CallingClient, make, type Tool } from './calls.ts';
+import { CLIENTS, type ClientKind } from './clients.ts';
 import type { Stack } from './stack.ts';
 
 const PAUSE_MS = { from: 200, to: 1000 };
@@ -33,11 +32,9 @@ export class Terminal {
     this.#loop = this.#callAgainAndAgain();
   }
 
-  /** @param version of the official client */
-  static async open(stack: Stack, name: string, version: 1 | 2): Promise<Terminal> {
+  static async open(stack: Stack, name: string, kind: ClientKind): Promise<Terminal> {
     const { session, token, ledger } = await stack.open(name);
-    const url = `${stack.url}/mcp/ledger`;
-    const client = await (version === 1 ? v1(url, token) : v2(url, token));
+    const client = await CLIENTS[kind](stack.url, token);
     return new Terminal(name, session.id, client, ledger);
   }
 
@@ -100,30 +97,3 @@ export class Terminal {
     await this.#client.close().catch(() => {}); // its streams may be broken
   }
 }
-
-async function v1(url: string, token: string): Promise<CallingClient> {
-  const client = await connect(url, token);
-  return {
-    call: (name, args, onProgress) =>
-      client.callTool({ name, arguments: args }, undefined, {
-        ...(onProgress ? { onprogress: told(onProgress) } : {}),
-      }),
-    close: () => client.close(),
-  };
-}
-
-async function v2(url: string, token: string): Promise<CallingClient> {
-  const client = new ClientV2({ name: 'test', version: '2.0.0' }, { versionNegotiation: { mode: 'legacy' } });
-  const requestInit = { headers: { authorization: `Bearer ${token}` } };
-  await client.connect(new StreamableHTTPClientTransport(new URL(url), { requestInit }));
-  return {
-    call: (name, args, onProgress) =>
-      client.callTool({ name, arguments: args }, { ...(onProgress ? { onprogress: told(onProgress) } : {}) }),
-    close: () => client.close(),
-  };
-}
-
-const told =
-  (onProgress: (progress: number) => void) =>
-  ({ progress }: { readonly progress: number }) =>
-    onProgress(progress);
