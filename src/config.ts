@@ -60,6 +60,8 @@ export interface Config {
     readonly perOwner: number;
     /** Starts that may wait for a place. */
     readonly queue: number;
+    /** Starts that may be in progress at the same time. */
+    readonly startsAtOnce: number;
   };
   readonly connections: { readonly perSession: number };
   /** Full passes of the controller are this far apart. */
@@ -208,6 +210,7 @@ function slices(values: Values): Omit<Config, 'state' | 'catalogue' | 'secrets'>
       inAll: values.instances,
       perOwner: values.instancesPerOwner,
       queue: values.startQueue,
+      startsAtOnce: values.startsAtOnce,
     },
     connections: { perSession: values.connectionsPerSession },
     reconcileMs: values.reconcileInterval,

@@ -87,6 +87,7 @@ export const SETTINGS = {
   instances: setting(integer(1, 100_000), 1000),
   instancesPerOwner: setting(integer(1, 100_000), 1000),
   startQueue: setting(integer(0, 100_000), 200),
+  startsAtOnce: setting(integer(1, 100_000), () => String(4 * availableParallelism())),
   holdDeadline: setting(duration('1s'), '30s'),
   streamAfter: setting(duration('0ms'), '1s'),
   streamRetry: setting(duration('0ms'), '5s'),

@@ -1,16 +1,6 @@
-import { type Backoff, backoffDelay } from '../core/retry.ts';
+import { type FailurePolicy, waitAfter } from '../core/failure-policy.ts';
+import { backoffDelay } from '../core/retry.ts';
 import type { ServerState } from '../core/session.ts';
-
-/** When a server that has failed is tried again. */
-export interface FailurePolicy {
-  readonly backoff: Backoff;
-  /** Consecutive failures that open the circuit: from then on it is tried only now and then, one start at a time. */
-  readonly threshold: number;
-  /** Shortest time between two such tries, milliseconds. */
-  readonly openMs: number;
-  /** An instance that has run for this long was healthy: its end is a first failure again, milliseconds. */
-  readonly healthyMs: number;
-}
 
 export const FAILURE_POLICY: FailurePolicy = {
   backoff: { baseMs: 200, maxMs: 30_000 },
@@ -66,6 +56,5 @@ export function failedState(
   const failed = { phase: 'failed', incarnation, since: now, reason, failures, ...(stderr ? { stderr } : {}) } as const;
   if (kind === 'definite') return failed;
   if (outages > 0) return { ...failed, outages, retryAt: now + backoffDelay(policy.backoff, outages, random) };
-  const open = failures >= policy.threshold ? policy.openMs : 0;
-  return { ...failed, retryAt: now + open + backoffDelay(policy.backoff, failures, random) };
+  return { ...failed, retryAt: now + waitAfter(policy, failures, random) };
 }

@@ -19,6 +19,7 @@ import type { Instances } from './instances.ts';
 import { Rebuild } from './rebuild.ts';
 import type { RecordMemory } from './record-memory.ts';
 import { Rest } from './rest.ts';
+import { StartGate } from './start-gate.ts';
 import { type Start, Starts } from './starts.ts';
 import { writeState } from './write-state.ts';
 
@@ -36,7 +37,9 @@ export interface ReconcilerOptions extends AssignmentContext {
   readonly log: Logger;
   /** A number in [0, 1). */
   readonly random: () => number;
-  /** How long a start may take until the host has its assignment, milliseconds. */
+  /** How many starts may be in progress at once; the others wait for their turn. */
+  readonly startsAtOnce: number;
+  /** How long a start may take, from its turn until the host has its assignment, milliseconds. */
   readonly startMs: number;
   /** How long an instance may take to end by itself, milliseconds. */
   readonly graceMs: number;
@@ -56,6 +59,7 @@ export class Reconciler {
   readonly admission: Admission;
   readonly #options: ReconcilerOptions;
   readonly #instances: Instances;
+  readonly #gate: StartGate;
   readonly #lease: Pick<Lease, 'epoch' | 'lost'>;
   readonly #stop: AbortSignal;
 
@@ -68,6 +72,7 @@ export class Reconciler {
   ) {
     this.#options = options;
     this.#instances = instances;
+    this.#gate = new StartGate(options.startsAtOnce);
     this.#lease = lease;
     this.#stop = stop;
     this.rest = new Rest(options);
@@ -147,12 +152,16 @@ export class Reconciler {
     const { clock } = this.#options;
     const { record, server, incarnation } = action;
     using start = this.starts.begin(record, name);
+    using turn = this.#gate.enter();
     const burden = burdenOf(server.state, clock.now(), FAILURE_POLICY);
     const starting: ServerState = { phase: 'starting', incarnation, since: clock.now(), ...burden };
-    if (!(await this.#write(record, name, starting))) return;
+    const reason = turn.waits ? { reason: 'it waits for others that are being started' } : {};
+    if (!(await this.#write(record, name, { ...starting, ...reason }))) return;
     const before = burden.failures === undefined ? {} : { failures: burden.failures };
     const begun = { ...action, server: { ...server, state: starting } };
     try {
+      await turn.come(AbortSignal.any([start.signal, this.#stop]));
+      if (turn.waits && !(await this.#write(record, name, { ...starting, since: clock.now() }))) return;
       const { name: label, endpoint, startedAt } = await this.#launch(begun, name, start);
       const instance: InstanceRef = { name: label, endpoint, startedAt };
       const ready: ServerState = { phase: 'ready', incarnation, since: clock.now(), instance, ...before };

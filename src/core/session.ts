@@ -52,6 +52,8 @@ export type ServerState =
       readonly phase: 'starting';
       readonly incarnation: number;
       readonly since: number;
+      /** What it waits for, for people; absent: it does not wait. */
+      readonly reason?: string;
       /** Consecutive failures before this start; absent: none. */
       readonly failures?: number;
       /** Consecutive starts before this one that the runtime could not try; absent: none. */

@@ -2,7 +2,9 @@ import type { HostLimits, PostKind } from '../core/channel.ts';
 import type { Clock } from '../core/clock.ts';
 import { AppError, asAppError, ERRORS, messageOf } from '../core/errors.ts';
 import { isRequest, isResponse, type RequestId, type RpcMessage, type RpcRequest, rpcError } from '../core/json-rpc.ts';
+import type { CallLedger } from './call-ledger.ts';
 import { ChannelLog, type Follower, Refusal, type Stream } from './channel-log.ts';
+import { type ChannelServer, withoutRoots } from './channel-server.ts';
 import { Handshake } from './handshake.ts';
 import type { Launcher } from './launcher.ts';
 import type { ServerEvents, ServerHandle } from './server-handle.ts';
@@ -12,21 +14,10 @@ type RequestPost = PostKind & { type: 'request' };
 /** Notifications that concern no single request, whatever is running (2025-11-25, server/*, "List Changed Notification"). */
 const UNRELATED = /^notifications\/(?:(?:tools|prompts|resources)\/list_changed|resources\/updated)$/;
 
+/** The one request that may change something outside of the server. */
+const CALL = 'tools/call';
+
 const encode = (message: object): Buffer => Buffer.from(JSON.stringify(message));
-
-/** What a channel's server comes from, and what it may know of its client. */
-export interface ChannelServer {
-  readonly launcher: Launcher;
-  /** False: it is not told of the client's roots, since they would replace the directories that the session allows (D9). */
-  readonly clientRoots: boolean;
-}
-
-/** `initialize` parameters of a client that has no roots. */
-function withoutRoots(initialize: Buffer): Buffer {
-  const params = JSON.parse(initialize.toString()) as { capabilities?: Record<string, unknown> };
-  const { roots: _, ...capabilities } = params.capabilities ?? {};
-  return encode({ ...params, capabilities });
-}
 
 /**
  * One MCP conversation of one client with one server: its log, its running requests, and the server, which is started
@@ -39,6 +30,7 @@ export class Channel implements ServerEvents {
   memo: object | undefined;
   readonly #launcher: Launcher;
   readonly #clientRoots: boolean;
+  readonly #ledger: CallLedger | undefined;
   readonly #clock: Clock;
   readonly #handshake: Handshake;
   readonly #closed = new AbortController();
@@ -58,6 +50,7 @@ export class Channel implements ServerEvents {
     this.log = new ChannelLog(limits, clock);
     this.#launcher = server.launcher;
     this.#clientRoots = server.clientRoots;
+    this.#ledger = server.ledger;
     this.#clock = clock;
     const told = server.clientRoots ? initialize : withoutRoots(initialize);
     this.#handshake = new Handshake(told, limits.initializeMs, clock);
@@ -106,10 +99,11 @@ export class Channel implements ServerEvents {
       return this.log.follow(name, 0, follower);
     }
     if (fresh && out) this.#out.add(stream);
-    if (fresh && this.#running.has(post.id)) {
-      const error = rpcError(post.id, ERRORS['request.invalid'].rpc, 'A request with this id is still running');
-      this.#append(stream, encode(error), true);
-    } else if (fresh) this.#run(stream, post, payload);
+    if (fresh) {
+      const error = this.#objection(name, post);
+      if (error) this.#append(stream, encode(rpcError(post.id, error.rpcCode, error.message)), true);
+      else this.#run(stream, post, payload);
+    }
     return this.log.follow(name, 0, follower);
   }
 
@@ -185,6 +179,16 @@ export class Channel implements ServerEvents {
     if (method === 'roots/list' && !this.#clientRoots)
       return rpcError(id, ERRORS['method.unknown'].rpc, 'No roots here');
     return undefined;
+  }
+
+  /** Why a request is not given to the server; undefined: it is. */
+  #objection(name: string, { id, method }: RequestPost): AppError | undefined {
+    if (this.#running.has(id)) return new AppError('request.invalid', 'A request with this id is still running');
+    if (method !== CALL || !this.#ledger || this.#ledger.begin(this.id, name)) return undefined;
+    return new AppError(
+      'call.outcome-unknown',
+      'The instance that ran this call has ended; whether the call took effect is unknown',
+    );
   }
 
   #run(stream: Stream, post: RequestPost, payload: Buffer): void {

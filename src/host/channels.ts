@@ -2,6 +2,7 @@ import { type HostLimits, STANDALONE } from '../core/channel.ts';
 import type { Clock } from '../core/clock.ts';
 import { Channel } from './channel.ts';
 import { Refusal } from './channel-log.ts';
+import type { ChannelServer } from './channel-server.ts';
 import type { Launcher } from './launcher.ts';
 
 /** The channels of one host. Keeps the number of running servers within bounds by ending idle ones. */
@@ -10,16 +11,20 @@ export class Channels {
   readonly #launcher: Launcher;
   readonly #limits: HostLimits;
   readonly #clock: Clock;
-  readonly #clientRoots: boolean;
+  readonly #server: ChannelServer;
   #lastUsedAt = 0;
   #retired = false;
 
-  /** @param clientRoots the server is told of its clients' roots */
-  constructor(launcher: Launcher, limits: HostLimits, clock: Clock, clientRoots = false) {
+  constructor(
+    launcher: Launcher,
+    limits: HostLimits,
+    clock: Clock,
+    { clientRoots = false, ledger }: Partial<Omit<ChannelServer, 'launcher'>> = {},
+  ) {
     this.#launcher = launcher;
     this.#limits = limits;
     this.#clock = clock;
-    this.#clientRoots = clientRoots;
+    this.#server = { launcher, clientRoots, ledger };
     launcher.makeRoom = () => this.#makeRoom();
   }
 
@@ -50,8 +55,7 @@ export class Channels {
     this.checkRetired();
     let channel = this.#channels.get(id);
     if (!channel) {
-      const launch = { launcher: this.#launcher, clientRoots: this.#clientRoots };
-      channel = new Channel(id, initialize, launch, this.#limits, this.#clock);
+      channel = new Channel(id, initialize, this.#server, this.#limits, this.#clock);
       this.#channels.set(id, channel);
     }
     channel.memo = memo;

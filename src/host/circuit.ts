@@ -1,21 +1,11 @@
 import type { Clock } from '../core/clock.ts';
-import { type Backoff, backoffDelay } from '../core/retry.ts';
+import { type FailurePolicy, waitAfter } from '../core/failure-policy.ts';
 
-export interface CircuitOptions {
-  readonly backoff: Backoff;
-  /** Consecutive failures at which the circuit opens. */
-  readonly threshold: number;
-  /** How long it stays open before one start is let through to probe, milliseconds. */
-  readonly openMs: number;
-  /** A server that ran this long was well: the count of failures starts anew, milliseconds. */
-  readonly stableMs: number;
-}
-
-export const CIRCUIT: CircuitOptions = {
+export const CIRCUIT: FailurePolicy = {
   backoff: { baseMs: 100, maxMs: 10_000 },
   threshold: 5,
   openMs: 30_000,
-  stableMs: 10_000,
+  healthyMs: 10_000,
 };
 
 export type Permission =
@@ -29,31 +19,30 @@ export type Permission =
  * time when it is half-open.
  */
 export class Circuit {
-  readonly #options: CircuitOptions;
+  readonly #policy: FailurePolicy;
   readonly #clock: Clock;
   readonly #random: () => number;
   #failures = 0;
-  #notBefore = 0;
-  #openUntil = 0;
+  #retryAt = 0;
   #probing = false;
 
-  constructor(options: CircuitOptions, clock: Clock, random: () => number = Math.random) {
-    this.#options = options;
+  constructor(policy: FailurePolicy, clock: Clock, random: () => number = Math.random) {
+    this.#policy = policy;
     this.#clock = clock;
     this.#random = random;
   }
 
   get state(): 'closed' | 'half-open' | 'open' {
-    if (this.#failures < this.#options.threshold) return 'closed';
-    return this.#clock.now() < this.#openUntil ? 'open' : 'half-open';
+    if (this.#failures < this.#policy.threshold) return 'closed';
+    return this.#clock.now() < this.#retryAt ? 'open' : 'half-open';
   }
 
   /** Asks to start a server. What is let through must be followed by `succeeded`, `failed` or `abandoned`. */
   ask(): Permission {
     const state = this.state;
-    if (state === 'closed') return { go: true, notBefore: this.#notBefore };
-    if (state === 'open') return { go: false, until: this.#openUntil };
-    if (this.#probing) return { go: false, until: this.#clock.now() + this.#options.backoff.baseMs };
+    if (state === 'closed') return { go: true, notBefore: this.#retryAt };
+    if (state === 'open') return { go: false, until: this.#retryAt };
+    if (this.#probing) return { go: false, until: this.#clock.now() + this.#policy.backoff.baseMs };
     this.#probing = true;
     return { go: true, notBefore: 0 };
   }
@@ -61,7 +50,7 @@ export class Circuit {
   /** A server was started and answered. */
   succeeded(): void {
     this.#probing = false;
-    if (this.#failures >= this.#options.threshold) this.#failures = this.#options.threshold - 1;
+    if (this.#failures >= this.#policy.threshold) this.#failures = this.#policy.threshold - 1;
   }
 
   /** The start was given up by whoever wanted it, which says nothing about the server. */
@@ -72,9 +61,7 @@ export class Circuit {
   /** A server could not be started, or ended by itself after `ranMs` milliseconds. */
   failed(ranMs: number): void {
     this.#probing = false;
-    this.#failures = ranMs >= this.#options.stableMs ? 1 : this.#failures + 1;
-    const now = this.#clock.now();
-    this.#notBefore = now + backoffDelay(this.#options.backoff, this.#failures, this.#random());
-    if (this.#failures >= this.#options.threshold) this.#openUntil = now + this.#options.openMs;
+    this.#failures = ranMs >= this.#policy.healthyMs ? 1 : this.#failures + 1;
+    this.#retryAt = this.#clock.now() + waitAfter(this.#policy, this.#failures, this.#random());
   }
 }

@@ -6,10 +6,12 @@ import type { Clock } from '../core/clock.ts';
 import { AppError, asAppError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { ResourceUsage } from '../core/runtime.ts';
+import { CallLedger } from './call-ledger.ts';
 import { Channels } from './channels.ts';
 import { CIRCUIT, Circuit } from './circuit.ts';
 import { type EgressAccess, openEgress } from './egress-access.ts';
 import { Launcher } from './launcher.ts';
+import type { LedgerFile } from './ledger-file.ts';
 import { LinkSession } from './link-session.ts';
 import { serverStarter } from './server-starter.ts';
 import { StderrTail } from './stderr-tail.ts';
@@ -30,6 +32,8 @@ export interface HostOptions {
   readonly clock: Clock;
   /** Called when the host has no reason to live any more; the program then calls `close` and exits. */
   readonly onOver: (reason: string) => void;
+  /** What the host before this one, in the same place, left for it; undefined: there is no such place. */
+  readonly ledger?: LedgerFile | undefined;
   /** Path of the egress proxy's socket, where the instance has no network of its own. */
   readonly egressSocket?: string | undefined;
   /** What the instance uses, now; undefined where it cannot be said. */
@@ -166,7 +170,7 @@ export class Host {
   }
 
   async #assign(secret: Buffer, assignment: HostAssignment): Promise<Assigned> {
-    const { configDir, dist, log, clock, egressSocket, oomKills } = this.#options;
+    const { configDir, dist, log, clock, ledger, egressSocket, oomKills } = this.#options;
     await using held = new AsyncDisposableStack();
     const egress = held.use(await openEgress(assignment, egressSocket, secret.toString(), clock));
     const stderr = new StderrTail();
@@ -179,7 +183,10 @@ export class Host {
       ...(oomKills ? { oomKills } : {}),
     });
     const launcher = new Launcher(start, new Circuit(CIRCUIT, clock), stderr, clock);
-    const channels = new Channels(launcher, assignment.limits, clock, assignment.clientRoots);
+    const channels = new Channels(launcher, assignment.limits, clock, {
+      clientRoots: assignment.clientRoots ?? false,
+      ledger: ledger && new CallLedger(ledger, assignment.limits, clock, log),
+    });
     await launcher.prepare();
     this.#ready = { secret, assignment, launcher, channels, egress, at: clock.now() };
     held.move();

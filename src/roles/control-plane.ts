@@ -25,7 +25,7 @@ export async function controlPlane(
   memory = new RecordMemory(),
 ): Promise<Controller> {
   const { config } = parts;
-  const { idleMs, inAll, perOwner, queue } = config.instances;
+  const { idleMs, inAll, perOwner, queue, startsAtOnce } = config.instances;
   const table = openProcessTable();
   const runtime = await openRuntime(parts, hostCommand);
   return new Controller({
@@ -40,6 +40,7 @@ export async function controlPlane(
     hostname: hostname(),
     isTerminalGone: ({ leader }) => leader !== undefined && !table.isAlive(leader),
     intervalMs: config.reconcileMs,
+    startsAtOnce,
     startMs: START_MS,
     graceMs: GRACE_MS,
     idleMs,

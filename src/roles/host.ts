@@ -7,6 +7,7 @@ import { messageOf } from '../core/errors.ts';
 import { parseLabels } from '../core/pid-file.ts';
 import type { ResourceUsage } from '../core/runtime.ts';
 import { Host } from '../host/host.ts';
+import { openLedgerFile } from '../host/ledger-file.ts';
 import { cgroupOomKills, cgroupUsage } from '../os/cgroup.ts';
 import { openProcessTable } from '../os/open-process-table.ts';
 import { claimPidFile } from '../os/pid-file.ts';
@@ -22,6 +23,7 @@ const CACHE_AFTER_MS = 3000;
  * The role `host`: the program inside an instance.
  *
  *     host --socket PATH --config-dir DIR --labels JSON [--pid-file PATH] [--log PATH] [--socket-mode OCTAL]
+ *          [--ledger PATH]
  *
  * Claims the pid file before anything else: from then on whoever looks for this instance finds it.
  * @param main path of the program's main file: the servers that come with it lie beside it
@@ -36,6 +38,7 @@ export async function host(argv: string[], main: string): Promise<void> {
       'pid-file': { type: 'string' },
       log: { type: 'string' },
       'socket-mode': { type: 'string' },
+      ledger: { type: 'string' },
     },
   });
   const { socket, 'config-dir': configDir, labels: json, 'pid-file': pidFile, log: logFile } = values;
@@ -51,6 +54,10 @@ export async function host(argv: string[], main: string): Promise<void> {
     const destination = logFile ? { destination: new RotatingFile(logFile) } : {};
     return createLogger({ level: 'info', ...destination }).child({ session: labels.session, server: labels.server });
   });
+
+  // Before it listens: from then on the directory may be closed to it.
+  const ledger = values.ledger ? openLedgerFile(values.ledger) : undefined;
+  if (values.ledger && !ledger) log.warn({}, 'there can be no ledger of calls');
 
   let over = false;
   const end = (reason: string): void => {
@@ -69,6 +76,7 @@ export async function host(argv: string[], main: string): Promise<void> {
     log,
     clock: systemClock,
     onOver: end,
+    ledger,
     egressSocket: process.env.MCP_EGRESS_SOCKET,
     usage: usageOf(pidFile !== undefined),
     // The group of a process is that of whoever started it, and so are its dead.

@@ -75,6 +75,9 @@ export class CompleteStore implements SessionStore, ConnectionStore {
   find(session: SessionId, id: ConnectionId): Promise<ConnectionRecord | undefined> {
     return this.#found(session, () => this.#store.find(session, id));
   }
+  connections(session: SessionId): Promise<ConnectionRecord[]> {
+    return this.#store.connections(session);
+  }
   remove(session: SessionId, id: ConnectionId): Promise<boolean> {
     return this.#store.remove(session, id);
   }

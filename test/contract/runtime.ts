@@ -5,6 +5,7 @@ import { AppError } from '../../src/core/errors.ts';
 import type { Instance, InstanceLabels, InstanceSpec, Runtime } from '../../src/core/runtime.ts';
 import type { Endpoint } from '../../src/core/session.ts';
 import type { HostBehaviour } from '../fakes/fake-host.ts';
+import { eventually } from '../support/eventually.ts';
 
 /** Somewhere instances can run, for one test. Disposing ends and removes all that is left there. */
 export interface RuntimePlace extends AsyncDisposable {
@@ -48,6 +49,16 @@ export async function accepts(endpoint: Endpoint): Promise<boolean> {
   }
 }
 
+/** Resolves when the host has said something to whoever connects. */
+async function greeted(endpoint: Endpoint): Promise<void> {
+  const socket = connect(endpoint.kind === 'unix' ? { path: endpoint.path } : endpoint);
+  try {
+    await once(socket, 'data');
+  } finally {
+    socket.destroy();
+  }
+}
+
 export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
   for await (const item of items) all.push(item);
@@ -74,6 +85,7 @@ export function runtimeContract(name: string, openPlace: () => Promise<RuntimePl
     stopping(() => place, start);
     comingBack(() => place, start);
     forgetting(() => place, start);
+    ledgers(() => place, start);
   });
 }
 
@@ -280,6 +292,33 @@ function forgetting(place: () => RuntimePlace, start: Start): void {
     await runtime.forget(labels.session);
     expect(await accepts(other.endpoint)).toBe(true);
     expect(await accepts((await start(runtime)).endpoint)).toBe(true);
+  });
+}
+
+function ledgers(place: () => RuntimePlace, start: Start): void {
+  it('[once] shows each host what the one before it has written into its ledger, until the session is forgotten', async () => {
+    const runtime = place().runtime();
+    const next = async (incarnation: number): Promise<{ instance: Instance; found: string | undefined }> => {
+      const instance = await start(runtime, { incarnation });
+      await greeted(instance.endpoint);
+      const found = await eventually('it says what it has found', async () => {
+        const lines = await collect(runtime.logs(instance.id, {}));
+        const own = lines.slice(lines.lastIndexOf(`incarnation ${incarnation}`));
+        return own.find((line) => line.startsWith('ledger '));
+      });
+      return { instance, found };
+    };
+    const first = await next(1001);
+    expect(first.found).toBe('ledger ');
+    await place().crash(first.instance);
+    const second = await next(1002);
+    expect(second.found).toBe('ledger 1001');
+    await runtime.stop(second.instance.id, 5000);
+    const third = await next(1003);
+    expect(third.found).toBe('ledger 1002');
+    await runtime.stop(third.instance.id, 5000);
+    await runtime.forget(third.instance.labels.session);
+    expect((await next(1004)).found).toBe('ledger ');
   });
 }
 

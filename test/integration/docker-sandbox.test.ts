@@ -121,6 +121,7 @@ requires('docker')('the sandbox of an instance', () => {
       '/usr/local/bin/x': 'EROFS',
       '/run/x': 'EROFS',
       '/run/host/x': isRoot ? 'EACCES' : 'done',
+      '/run/host/calls': isRoot ? 'EACCES' : 'done',
     });
     if (isRoot) expect(found.raised).toBe('EPERM');
     expect(found.program).toBe('EACCES');
@@ -149,7 +150,10 @@ requires('docker')('the sandbox of an instance', () => {
       async (path) => (await lstat(path)).mode & 0o7777,
     );
     expect(await Promise.all(modes)).toEqual([0o2770, 0o2750, 0o2750]);
-    expect(await readdir(directory)).toEqual(['host.sock']);
+    expect((await readdir(directory)).sort()).toEqual(['calls', 'host.sock']);
+    // What the host has opened it can write to; a server beside it cannot open it.
+    expect(await lstat(join(directory, 'calls'))).toMatchObject({ uid: process.getuid?.(), gid: group });
+    expect((await lstat(join(directory, 'calls'))).mode & 0o7777).toBe(0o640);
   });
 
   it("keeps what the host is told in memory, and its files are the developer's", async () => {

@@ -49,6 +49,7 @@ function controllerOf(world: World, process: SimProcess, lease: SimLease, memory
     records: new RecordSeal(KEY),
     hostLimits: HOST_LIMITS,
     readTemplate: async () => '',
+    startsAtOnce: 1,
     startMs: 5000,
     graceMs: 1000,
     idleMs: 20_000,

@@ -1,5 +1,6 @@
 import { LinkLost } from '../../src/core/host-link.ts';
 import { McpEndpoint } from '../../src/gateway/mcp/mcp-endpoint.ts';
+import { RequestStates } from '../../src/gateway/mcp/modern/request-state.ts';
 import { Reach } from '../../src/gateway/mcp/reach.ts';
 import { SessionCache } from '../../src/gateway/mcp/session-cache.ts';
 import { type Dial, SocketLinks } from '../../src/link/socket-links.ts';
@@ -40,7 +41,7 @@ export class SimGateway {
       ...{ clock, store, signals, random, log, workspaces, key: KEY, catalogue: CATALOGUE, sealer: new Sealer(KEY) },
       limits: { ...LIMITS, start, holdMs: HOLD_MS },
     });
-    const cache = new SessionCache({ store, tokens: this.tokens, signals, clock, log });
+    const cache = new SessionCache({ store, tokens: this.tokens, signals, clock, log, holdMs: HOLD_MS });
     const links = new SocketLinks(clock, dialFor(world, process));
     this.endpoint = new McpEndpoint({
       ...{ sessions: cache, store, clock, log },
@@ -48,6 +49,7 @@ export class SimGateway {
       guard: { allowedHosts: ['localhost'], allowedOrigins: [] },
       streams: { retryMs: 100, streamAfterMs: 1500, heartbeatMs: 15_000 },
       ...{ bodyLimitBytes: 1 << 20, connectionsPerSession: 1000, version: '1', tokenInPath: false },
+      states: new RequestStates(KEY, clock, HOLD_MS),
     });
   }
 }

@@ -1,6 +1,7 @@
 import type { HostAssignment, HostStatus, Retirement } from '../../src/core/channel.ts';
 import { AppError } from '../../src/core/errors.ts';
 import type { Instance } from '../../src/core/runtime.ts';
+import { CallLedger } from '../../src/host/call-ledger.ts';
 import { Channels } from '../../src/host/channels.ts';
 import { CIRCUIT, Circuit } from '../../src/host/circuit.ts';
 import { Launcher } from '../../src/host/launcher.ts';
@@ -71,7 +72,9 @@ export class SimHost {
     };
     const circuit = new Circuit(CIRCUIT, clock, this.#world.prng.next);
     const launcher = new Launcher(start, circuit, new StderrTail(), clock);
-    const channels = new Channels(launcher, assignment.limits, clock);
+    const file = this.#world.machine.ledgerOf(this.instance.labels);
+    const ledger = new CallLedger(file, assignment.limits, clock, this.#world.log);
+    const channels = new Channels(launcher, assignment.limits, clock, { ledger });
     try {
       await launcher.prepare();
     } catch (error) {

@@ -1,7 +1,8 @@
 import type { HostControl } from '../../src/core/channel.ts';
 import { AppError } from '../../src/core/errors.ts';
-import type { InstanceId, InstanceSpec, InstanceStatus, Runtime } from '../../src/core/runtime.ts';
+import type { InstanceId, InstanceLabels, InstanceSpec, InstanceStatus, Runtime } from '../../src/core/runtime.ts';
 import type { Endpoint } from '../../src/core/session.ts';
+import type { LedgerFile } from '../../src/host/ledger-file.ts';
 import { SimHost } from './sim-host.ts';
 import type { SimProcess } from './sim-process.ts';
 import type { World } from './world.ts';
@@ -12,11 +13,21 @@ type Present = Exclude<InstanceStatus, { phase: 'absent' }>;
 export class SimMachine {
   readonly #world: World;
   readonly #hosts = new Map<InstanceId, SimHost>();
+  /** Files outlive hosts. */
+  readonly #ledgers = new Map<string, SimFile>();
   #serial = 0;
   down = false;
 
   constructor(world: World) {
     this.#world = world;
+  }
+
+  /** Where hosts of this server, one after the other, write down their calls. */
+  ledgerOf({ session, server }: InstanceLabels): LedgerFile {
+    const key = `${session}/${server}`;
+    const ledger = this.#ledgers.get(key) ?? new SimFile();
+    this.#ledgers.set(key, ledger);
+    return ledger;
   }
 
   /** Those that run. */
@@ -64,6 +75,20 @@ export class SimMachine {
 
   check(): void {
     if (this.down) throw new AppError('runtime.unavailable', 'simulated outage');
+  }
+}
+
+class SimFile implements LedgerFile {
+  #bytes = Buffer.alloc(0);
+
+  read(most: number): Buffer {
+    return this.#bytes.subarray(0, most);
+  }
+  write(entry: Buffer, position: number): void {
+    const bytes = Buffer.alloc(Math.max(this.#bytes.length, position + entry.length));
+    bytes.set(this.#bytes);
+    bytes.set(entry, position);
+    this.#bytes = bytes;
   }
 }
 

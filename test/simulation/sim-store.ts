@@ -38,6 +38,7 @@ export function storeFor(world: World, from: SimProcess): Store {
     },
     add: (record: ConnectionRecord) => reach(() => memory.add(record)),
     find: (session, id) => reach(() => memory.find(session, id)),
+    connections: (session) => reach(() => memory.connections(session)),
     remove: (session, id) => reach(() => memory.remove(session, id)),
     count: (session) => reach(() => memory.count(session)),
   };

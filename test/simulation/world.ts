@@ -67,8 +67,8 @@ export class World implements Disposable {
   /** It is over. */
   closed = false;
   readonly #isTraced: boolean;
-  /** Where a call was run last, and how often. */
-  readonly #runs = new Map<string, { readonly host: SimProcess; readonly count: number }>();
+  /** How often each call was run. */
+  readonly #runs = new Map<string, number>();
   readonly #sentAgain = new Set<string>();
   readonly #epochs = new Map<number, SimProcess>();
   readonly #connections = new Map<ConnectionId, number>();
@@ -132,19 +132,16 @@ export class World implements Disposable {
     if (this.#isTraced) this.trace.push(`${((this.time.now - 1_700_000_000_000) / 1000).toFixed(3)} ${what}`);
   }
 
-  /** The child was told to do this. Twice only if all who knew are gone: the instance, and the gateway's connection. */
+  /** The child was told to do this: once, whatever dies. */
   ran(uid: string, host: SimProcess): void {
-    const before = this.#runs.get(uid);
-    const count = (before?.count ?? 0) + 1;
-    this.#runs.set(uid, { host, count });
+    const count = this.runsOf(uid) + 1;
+    this.#runs.set(uid, count);
     this.note(`${uid} runs on ${host.name}`);
-    if (!before) return;
-    if (before.host.alive || !this.#sentAgain.has(uid)) this.violate(`${uid} was run ${count} times`);
-    else this.reached.add('a call run again because gateway and instance died');
+    if (count > 1) this.violate(`${uid} was run ${count} times`);
   }
 
   runsOf(uid: string): number {
-    return this.#runs.get(uid)?.count ?? 0;
+    return this.#runs.get(uid) ?? 0;
   }
 
   /** The balancer sends this message once more: no gateway knows what became of it before. */

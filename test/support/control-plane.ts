@@ -122,6 +122,7 @@ export class ControlPlane {
       hostLimits: HOST_LIMITS,
       readTemplate: async () => '',
       random: () => 0.5,
+      startsAtOnce: 1000,
       startMs: 10_000,
       graceMs: 2000,
       idleMs: 0,

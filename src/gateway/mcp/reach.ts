@@ -9,6 +9,7 @@ import type { Signals } from '../../core/signals.ts';
 import { within } from '../../core/within.ts';
 import { sessionOver } from '../../sessions/await-record.ts';
 import type { InstanceKeys } from '../../sessions/instance-keys.ts';
+import { isOutage } from '../../sessions/outlast.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import type { Reached, ServerFacts, Target } from './target.ts';
 
@@ -41,8 +42,8 @@ export class Reach {
   /**
    * Resolves with a link on which the target's channel is open. Calls at the same time share one search, so messages that
    * wait for it go out in the order in which they came.
-   * @throws AppError what `awaitReady` throws; `connection.over`; `server.failed`; `server.busy` if the host was not reached
-   *   in time; HostRefused `initialize-refused`
+   * @throws AppError what `awaitReady` throws, but `store.unavailable` only when the store stays out of reach; `connection.over`;
+   *   `server.failed`; `server.busy` if the host was not reached in time; HostRefused `initialize-refused`
    */
   to(target: Target): Promise<Reached> {
     const { clock, holdMs } = this.#options;
@@ -74,6 +75,8 @@ export class Reach {
     const late = () => new LinkLost('The host does not answer');
     const notRemembered = new HostRefused('no-channel', 'Not remembered');
     const asked = Object.entries(session.servers).map(async ([server, { state }]) => {
+      // It may be one that has run all along, and be found again just now (controller/rebuilt.ts).
+      if (state.phase === 'starting') throw late();
       if (state.phase !== 'ready') throw notRemembered;
       const secret = keys.secretOf(session, server, state.incarnation);
       const address = { endpoint: state.instance.endpoint, secret };
@@ -117,10 +120,11 @@ export class Reach {
       } catch (error) {
         const retired = error instanceof HostRefused && error.code === 'retired';
         if (error instanceof HostRefused && !retired) throw refusal(target, error);
-        if (!retired && !(error instanceof LinkLost)) throw error;
+        const outage = isOutage(error);
+        if (!retired && !outage && !(error instanceof LinkLost)) throw error;
         // The record says ready and nobody is there: the controller is to look.
-        signals.publish(target.session.id);
-        if (clock.now() >= deadline) throw busy(target, error);
+        if (!outage) signals.publish(target.session.id);
+        if (clock.now() >= deadline) throw outage ? error : busy(target, error);
         await clock.sleep(backoffDelay(BACKOFF, failures, Math.random()), signal);
       }
     }
@@ -128,8 +132,12 @@ export class Reach {
 }
 
 function factsOf(result: Buffer): ServerFacts {
-  const { capabilities, instructions } = JSON.parse(result.toString()) as Partial<ServerFacts>;
-  return { capabilities: capabilities ?? {}, ...(instructions === undefined ? {} : { instructions }) };
+  const { capabilities, instructions, serverInfo } = JSON.parse(result.toString()) as Partial<ServerFacts>;
+  return {
+    capabilities: capabilities ?? {},
+    ...(instructions === undefined ? {} : { instructions }),
+    ...(serverInfo === undefined ? {} : { serverInfo }),
+  };
 }
 
 const busy = (target: Target, cause?: Error) =>

@@ -17,6 +17,7 @@ import type {
 } from '../../core/runtime.ts';
 import { LABEL, type Marked, readLabels } from '../labels.ts';
 import { untilListening } from '../listening.ts';
+import { goesOn } from '../succession.ts';
 import { Turns } from '../turns.ts';
 import { type ContainerPolicy, containerOf } from './container-spec.ts';
 import { endOf } from './end-of.ts';
@@ -168,12 +169,7 @@ export class DockerRuntime implements Runtime {
   /** What runs there already, if it is the very instance; else a new container in the place of what was there. */
   async #replace(slot: Slot, spec: InstanceSpec, signal: AbortSignal): Promise<Found> {
     const found = await this.#find(slot);
-    const same = found?.instance.labels.nonce === spec.labels.nonce;
-    const ahead = found && same ? found.instance.labels.incarnation - spec.labels.incarnation : -1;
-    const runs = found !== undefined && found.end === undefined;
-    if (runs && ahead > 0)
-      throw new AppError('server.busy', `A newer incarnation of ${slot.server} runs: look at the session again`);
-    if (runs && ahead === 0) return found;
+    if (found && goesOn({ ...found, runs: found.end === undefined }, spec.labels)) return found;
     if (found) await this.#remove(slot, found, REPLACE_GRACE_MS);
     signal.throwIfAborted();
     const made = await this.#make(slot, spec);

@@ -1,4 +1,17 @@
-import { chmodSync, chownSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { AppError, messageOf } from '../../core/errors.ts';
 import { isServerName, isSessionId, type ServerName, type SessionId } from '../../core/ids.ts';
@@ -10,6 +23,12 @@ const SOCKET_PATH_MAX = 103;
 const OPEN = 0o2770;
 /** Afterwards it may not: a server in the instance could fill the disk of the machine. */
 const CLOSED = 0o2750;
+/** The same for the ledger, which a host opens while it starts. */
+const LEDGER_OPEN = 0o660;
+const LEDGER_CLOSED = 0o640;
+
+/** Name of the file with which calls a slot's hosts were given: each finds there what the one before it has left. */
+export const LEDGER = 'calls';
 
 /** Where one instance has its socket. */
 export interface Slot {
@@ -59,20 +78,49 @@ export class Sockets {
     this.#directory(this.#root, OPEN);
     this.#directory(join(this.#root, slot.session), CLOSED);
     this.#directory(slot.directory, OPEN);
+    this.#makeLedger(slot);
   }
 
   /** Nothing more can be made in a slot's directory. */
   close(slot: Slot): void {
     chmodSync(slot.directory, CLOSED);
+    this.#setLedger(slot, LEDGER_CLOSED);
   }
 
+  /** Removes what is of one instance. The ledger is for the next one, and goes with the session. */
   remove(slot: Slot): void {
-    rmSync(slot.directory, { recursive: true, force: true });
+    for (const name of namesIn(slot.directory))
+      if (name !== LEDGER) rmSync(join(slot.directory, name), { recursive: true, force: true });
   }
 
   /** Removes the directories of a session. */
   forget(session: SessionId): void {
     rmSync(join(this.#root, session), { recursive: true, force: true });
+  }
+
+  /** One that is not what it should be is made anew. */
+  #makeLedger(slot: Slot): void {
+    if (this.#setLedger(slot, LEDGER_OPEN)) return;
+    rmSync(join(slot.directory, LEDGER), { recursive: true, force: true });
+    this.#setLedger(slot, LEDGER_OPEN);
+  }
+
+  /** False: it is not a file of this user's. By its descriptor, since an instance could have put a link there. */
+  #setLedger(slot: Slot, mode: number): boolean {
+    const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
+    let file: number | undefined;
+    try {
+      file = openSync(join(slot.directory, LEDGER), O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_RDWR, mode);
+      const found = fstatSync(file);
+      if (!found.isFile() || found.nlink > 1) return false;
+      if (found.gid !== this.#group) fchownSync(file, -1, this.#group);
+      fchmodSync(file, mode);
+      return true;
+    } catch {
+      return false;
+    } finally {
+      if (file !== undefined) closeSync(file);
+    }
   }
 
   /** A link or somebody else's directory is not used: it could lead an instance's socket anywhere. */
@@ -91,5 +139,14 @@ export class Sockets {
         { cause },
       );
     }
+  }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
   }
 }

@@ -55,6 +55,8 @@ export async function launch(
     slot.log,
     '--config-dir',
     slot.configDir,
+    '--ledger',
+    slot.ledger,
   ];
   await using log = await openLog(slot.log);
   const logStart = (await log.stat()).size;

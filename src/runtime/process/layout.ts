@@ -16,6 +16,8 @@ export interface Slot {
   readonly pidFile: string;
   readonly socket: string;
   readonly log: string;
+  /** Which calls its hosts were given: each finds there what the one before it has left. */
+  readonly ledger: string;
   /** The session's, shared by its servers. */
   readonly configDir: string;
 }
@@ -40,6 +42,7 @@ export class Layout {
       pidFile: join(this.#root, 'pids', session, `${server}.pid`),
       socket: join(this.#root, 'sockets', session, `${server}.sock`),
       log: join(this.#root, 'logs', session, `${server}.log`),
+      ledger: join(this.#root, 'sockets', session, `${server}.calls`),
       configDir: join(this.#root, 'configs', session),
     };
   }

@@ -17,6 +17,7 @@ import type { ProcessIdentity } from '../../core/session.ts';
 import { readPidFile, removeDeadPidFile } from '../../os/pid-file.ts';
 import type { ProcessTable } from '../../os/process-table.ts';
 import { untilListening } from '../listening.ts';
+import { goesOn, type Occupant } from '../succession.ts';
 import { Turns } from '../turns.ts';
 import { type Launched, launch, MARK } from './launch.ts';
 import { Layout, type Slot } from './layout.ts';
@@ -102,18 +103,16 @@ export class ProcessRuntime implements Runtime {
   async #start(slot: Slot, spec: InstanceSpec, signal: AbortSignal): Promise<Instance> {
     signal.throwIfAborted();
     const found = this.#find(slot);
-    const same = found?.instance.labels.nonce === spec.labels.nonce;
-    const ahead = found && same ? found.instance.labels.incarnation - spec.labels.incarnation : -1;
-    if (found?.alive && ahead > 0)
-      throw new AppError('server.busy', `A newer incarnation of ${slot.server} runs: look at the session again`);
-    const goesOn = found?.alive && ahead === 0;
-    if (!goesOn) {
+    const isThere = goesOn(found, spec.labels);
+    if (!isThere) {
       this.#layout.prepare(slot);
       if (found) await this.#end(slot, REPLACE_GRACE_MS);
       else rmSync(slot.socket, { force: true });
       signal.throwIfAborted();
     }
-    const launched = goesOn ? undefined : await launch(slot, spec.labels, this.#options.hostCommand, this.#options.env);
+    const launched = isThere
+      ? undefined
+      : await launch(slot, spec.labels, this.#options.hostCommand, this.#options.env);
     return this.#ready(slot, signal, launched);
   }
 
@@ -124,7 +123,7 @@ export class ProcessRuntime implements Runtime {
     try {
       await untilListening(slot.socket, clock, signal, launched?.failure);
       const found = this.#find(slot);
-      if (!found?.alive) throw new AppError('server.failed', 'the host listens but has no pid file');
+      if (!found?.runs) throw new AppError('server.failed', 'the host listens but has no pid file');
       log.debug({ instance: slot.id, pid: found.instance.name, ms: clock.now() - began }, 'instance is ready');
       return found.instance;
     } catch (error) {
@@ -155,7 +154,7 @@ export class ProcessRuntime implements Runtime {
   async #status(slot: Slot): Promise<InstanceStatus> {
     const found = this.#find(slot);
     if (!found) return { phase: 'absent' };
-    if (found.alive) return { phase: 'running', instance: found.instance };
+    if (found.runs) return { phase: 'running', instance: found.instance };
     const said = (await lastLines(slot.log, REASON_LINES)).join('\n');
     return {
       phase: 'dead',
@@ -170,7 +169,7 @@ export class ProcessRuntime implements Runtime {
     return process && this.#options.table.isAlive(process) ? process : undefined;
   }
 
-  #find(slot: Slot): { readonly instance: Instance; readonly alive: boolean } | undefined {
+  #find(slot: Slot): Occupant | undefined {
     const file = this.#read(slot);
     if (!file) return undefined;
     const instance: Instance = {
@@ -180,7 +179,7 @@ export class ProcessRuntime implements Runtime {
       startedAt: statSync(slot.pidFile, { throwIfNoEntry: false })?.mtimeMs ?? 0,
       labels: file.labels,
     };
-    return { instance, alive: this.#options.table.isAlive(file.process) };
+    return { instance, runs: this.#options.table.isAlive(file.process) };
   }
 
   /** What the slot's pid file says; one that names another slot says nothing. */

@@ -1,0 +1,18 @@
+import type { CallLedger } from './call-ledger.ts';
+import type { Launcher } from './launcher.ts';
+
+/** What a channel's server comes from, what it may know of its client, and which calls it may not be given. */
+export interface ChannelServer {
+  readonly launcher: Launcher;
+  /** False: it is not told of the client's roots, since they would replace the directories that the session allows (D9). */
+  readonly clientRoots: boolean;
+  /** Undefined: nothing is known of calls of earlier instances. */
+  readonly ledger: CallLedger | undefined;
+}
+
+/** `initialize` parameters of a client that has no roots. */
+export function withoutRoots(initialize: Buffer): Buffer {
+  const params = JSON.parse(initialize.toString()) as { capabilities?: Record<string, unknown> };
+  const { roots: _, ...capabilities } = params.capabilities ?? {};
+  return Buffer.from(JSON.stringify({ ...params, capabilities }));
+}
