@@ -12,14 +12,18 @@ import { tokenForTerminal } from './session-access.ts';
 import { oneLine } from './text.ts';
 
 const TIMEOUT_MS = 60_000;
+/** What ends it; the last one comes when the terminal is closed. */
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 export interface ConnectOptions {
   readonly workspace?: string;
 }
 
 /**
- * Bridges a client that speaks stdio to this terminal's session, until stdin ends, stdout breaks, or SIGTERM or SIGINT.
- * `$HTTP_TIMEOUT`: milliseconds that a message waits for the manager. `$KEEP_ALIVE=false`: a TCP connection per request.
+ * Bridges a client that speaks stdio to this terminal's session, until stdin ends, stdout breaks, or a signal.
+ * `$HTTP_TIMEOUT`: milliseconds that a request may go without a sign of life of the manager before it is answered with an
+ * error; a call that runs for longer is alive. `$KEEP_ALIVE`: `true`, TCP connections are kept for the next requests;
+ * `false`, each request has one of its own. Throws `config.invalid` for other values.
  */
 export async function connect(io: CliIo, server: string | undefined, options: ConnectOptions): Promise<number> {
   if (server !== undefined && !isServerName(server)) {
@@ -47,7 +51,7 @@ async function run(io: CliIo, bridge: Bridge): Promise<void> {
     stop.abort();
     io.stdin.destroy();
   };
-  process.on('SIGTERM', onStop).on('SIGINT', onStop);
+  for (const signal of SIGNALS) process.on(signal, onStop);
   io.stdout.on('error', onStop);
   try {
     for await (const line of linesOf(io.stdin)) bridge.accept(line);
@@ -55,7 +59,7 @@ async function run(io: CliIo, bridge: Bridge): Promise<void> {
     if (!stop.signal.aborted) throw error;
   } finally {
     await bridge.close(stop.signal);
-    process.off('SIGTERM', onStop).off('SIGINT', onStop);
+    for (const signal of SIGNALS) process.off(signal, onStop);
     io.stdout.off('error', onStop);
   }
 }
@@ -69,7 +73,10 @@ function timeoutOf({ HTTP_TIMEOUT: text }: NodeJS.ProcessEnv): number {
   if (!text) return TIMEOUT_MS;
   const value = Number(text);
   if (Number.isSafeInteger(value) && value > 0 && value < 2 ** 31) return value;
-  throw new AppError('config.invalid', `HTTP_TIMEOUT is "${text}": it must be a number of milliseconds, such as 60000`);
+  throw new AppError(
+    'config.invalid',
+    `HTTP_TIMEOUT is "${text}": it must be a whole number of milliseconds, at least 1 and below 2^31, such as 60000`,
+  );
 }
 
 function keepAliveOf({ KEEP_ALIVE: text }: NodeJS.ProcessEnv): boolean {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeManager } from '../fakes/fake-manager.ts';
-import { event, FakeMcp, reply, resultOf, stream } from '../fakes/fake-mcp.ts';
+import { event, FakeMcp, type MessageHandler, reply, resultOf, stream } from '../fakes/fake-mcp.ts';
 import { BridgeClient, call, INITIALIZE, progress } from '../support/bridge-client.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -147,6 +147,78 @@ describe('a connection that is over', () => {
     expect(manager.sessions.size).toBe(1);
   });
 
+  it('is told again what the client had told the one before, and the client what may have changed', async () => {
+    const request = (id: number, method: string, params: object) => ({ jsonrpc: '2.0', id, method, params });
+    mcp.on('initialize', ({ body }, response, times) => {
+      mcp.connections.add(`c${times}`);
+      response.setHeader('mcp-session-id', `c${times}`);
+      const capabilities = { tools: { listChanged: true }, prompts: {}, resources: { subscribe: true } };
+      reply(response, resultOf(body.id, { protocolVersion: '2025-11-25', capabilities, serverInfo: {} }));
+    });
+    for (const method of ['logging/setLevel', 'resources/subscribe', 'resources/unsubscribe']) {
+      mcp.on(method, ({ body }, response) => {
+        if (body.params.uri === 'file:///unknown') {
+          reply(response, { jsonrpc: '2.0', id: body.id, error: { code: -32602, message: 'unknown' } });
+        } else reply(response, resultOf(body.id, {}));
+      });
+    }
+    client.start();
+    await client.initialize();
+    const said = [
+      request(1, 'logging/setLevel', { level: 'error' }),
+      request(2, 'logging/setLevel', { level: 'debug' }),
+      request(3, 'resources/subscribe', { uri: 'file:///a' }),
+      request(4, 'resources/subscribe', { uri: 'file:///b' }),
+      request(5, 'resources/unsubscribe', { uri: 'file:///b' }),
+      request(6, 'resources/subscribe', { uri: 'file:///unknown' }),
+    ];
+    for (const message of said) {
+      client.send(message);
+      await client.answer(message.id);
+    }
+    mcp.connections.clear();
+    client.send(call(7));
+    expect(await client.answer(7)).toHaveProperty('result');
+    const again = manager.seen.filter(({ headers, method }) => headers['mcp-session-id'] === 'c2' && method === 'POST');
+    expect(again.map(({ body }) => [body.method, body.params])).toEqual([
+      ['notifications/initialized', undefined],
+      ['logging/setLevel', { level: 'debug' }],
+      ['resources/subscribe', { uri: 'file:///a' }],
+      ['tools/call', { name: 'x' }],
+    ]);
+    expect(client.messages.filter(({ method }) => method)).toEqual([
+      { jsonrpc: '2.0', method: 'notifications/tools/list_changed' },
+      { jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri: 'file:///a' } },
+    ]);
+  });
+
+  it('has what is no call sent again', async () => {
+    mcp.on('tools/list', ({ body }, response, times) => {
+      if (times > 1) return reply(response, resultOf(body.id, { tools: [] }));
+      stream(response, `retry: 5\n${event('s:1', progress(1))}`);
+      mcp.connections.clear();
+      response.end();
+    });
+    client.start();
+    await client.initialize();
+    client.send({ jsonrpc: '2.0', id: 1, method: 'tools/list' });
+    expect(await client.answer(1)).toEqual(resultOf(1, { tools: [] }));
+    expect(posts('tools/list').map(({ headers }) => headers['mcp-session-id'])).toEqual([
+      'connection-1',
+      'connection-2',
+    ]);
+  });
+
+  it('is no other 404', async () => {
+    const error = { code: -32602, message: 'no such server' };
+    mcp.on('tools/call', ({ body }, response) => reply(response, { jsonrpc: '2.0', id: body.id, error }, 404));
+    client.start();
+    await client.initialize();
+    client.send(call(1));
+    expect((await client.answer(1)).error).toEqual(error);
+    expect(posts('initialize')).toHaveLength(1);
+  });
+
   it('does not come back by itself', async () => {
     client.start();
     await client.initialize();
@@ -169,6 +241,33 @@ describe('a connection that is over', () => {
     client.send(call(1));
     expect((await client.answer(1)).error.code).toBe(-33017);
     expect(posts('tools/call')).toHaveLength(2);
+    expect(posts('initialize')).toHaveLength(1);
+  });
+
+  it('has its stream again under another token, and when the one before was in the way', async () => {
+    client.start();
+    await client.initialize();
+    const [before] = [...manager.sessions.keys()];
+    const isRefused = (authorization: unknown) => authorization === `Bearer ${manager.tokenOf(before ?? '')}`;
+    const refuse: MessageHandler = (_, response) =>
+      reply(response, { error: { code: 'auth.invalid', message: 'no' } }, 401);
+    mcp.on('GET', (seen, response, times) => {
+      if (isRefused(seen.headers.authorization)) refuse(seen, response, times);
+      else if (times < 4) reply(response, { jsonrpc: '2.0', id: null, error: { code: -33022, message: 'taken' } }, 409);
+      else stream(response, event('1', progress(1)));
+    });
+    mcp.on('tools/call', (seen, response, times) => {
+      if (isRefused(seen.headers.authorization)) refuse(seen, response, times);
+      else reply(response, resultOf(seen.body.id, {}));
+    });
+    await eventually('the stream', async () => mcp.streams.length === 1);
+    manager.sessions.clear();
+    mcp.streams[0]?.destroy();
+    await eventually('the refusal', async () => manager.requests('GET', '/mcp').length === 2);
+    expect(manager.sessions.size).toBe(0);
+    client.send(call(1));
+    expect(await client.answer(1)).toHaveProperty('result');
+    await eventually('a message of the stream', async () => client.messages.some(({ method }) => method));
     expect(posts('initialize')).toHaveLength(1);
   });
 

@@ -48,6 +48,24 @@ describe('connect', () => {
     expect(client.messages).toHaveLength(2);
   });
 
+  it.each([
+    ['2024-11-05', '2025-03-26'],
+    ['2025-03-26', '2025-03-26'],
+    ['2025-06-18', '2025-06-18'],
+  ])('speaks %s with a client that speaks nothing else, and %s with the gateway', async (protocolVersion, onHttp) => {
+    client.start();
+    await client.initialize({ ...INITIALIZE, params: { ...INITIALIZE.params, protocolVersion } });
+    expect((await client.answer(0)).result).toEqual({
+      protocolVersion,
+      capabilities: { tools: {} },
+      serverInfo: { name: 'fake', version: '1' },
+    });
+    client.send(call(1));
+    await client.answer(1);
+    expect(posts('initialize')[0]?.body.params.protocolVersion).toBe(onHttp);
+    expect(posts('tools/call')[0]?.headers['mcp-protocol-version']).toBe(onHttp);
+  });
+
   it('goes to one server on request', async () => {
     client.start({}, ['filesystem']);
     await client.initialize();
@@ -101,6 +119,19 @@ describe('connect', () => {
     ]);
   });
 
+  it('leaves out what is no message, and goes on', async () => {
+    const garbage = 'data: {"jsonrpc"\n\ndata: 1\n\n';
+    mcp.on('GET', (_, response) => stream(response, garbage + event('1', progress(1)) + event('2', resultOf(9, {}))));
+    mcp.on('tools/call', ({ body }, response) => stream(response, garbage + event('1', resultOf(body.id, {}))));
+    client.start();
+    await client.initialize();
+    client.send(call(1));
+    expect(await client.answer(1)).toEqual(resultOf(1, {}));
+    await eventually('the message of the stream', async () => client.messages.length === 3);
+    await client.end();
+    expect(client.messages.filter(({ id }) => id !== 0 && id !== 1)).toEqual([progress(1)]);
+  });
+
   it('closes each connection with KEEP_ALIVE=false', async () => {
     client.start({ KEEP_ALIVE: 'false' });
     await client.initialize();
@@ -108,8 +139,10 @@ describe('connect', () => {
   });
 
   it.each([
-    [{ HTTP_TIMEOUT: 'soon' }, 'HTTP_TIMEOUT is "soon"'],
-    [{ KEEP_ALIVE: 'maybe' }, 'KEEP_ALIVE is "maybe"'],
+    [{ HTTP_TIMEOUT: 'soon' }, 'HTTP_TIMEOUT is "soon": it must be a whole number of milliseconds'],
+    [{ HTTP_TIMEOUT: '0' }, 'HTTP_TIMEOUT is "0"'],
+    [{ HTTP_TIMEOUT: '2147483648' }, 'HTTP_TIMEOUT is "2147483648"'],
+    [{ KEEP_ALIVE: 'maybe' }, 'KEEP_ALIVE is "maybe": it must be true or false'],
   ])('refuses %j', async (env, message) => {
     client.start(env);
     expect(await client.end()).toBe(1);
@@ -185,7 +218,7 @@ describe('the end', () => {
     expect(client.messages.at(-1)).toMatchObject({ id: 1, error: { code: -33017 } });
   });
 
-  it.each(['SIGTERM', 'SIGINT'] as const)('comes with %s', async (signal) => {
+  it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('comes with %s', async (signal) => {
     mcp.on('tools/call', () => {});
     const child = spawn(process.execPath, [PROGRAM, 'connect'], {
       env: { ...process.env, ...manager.env },

@@ -19,6 +19,26 @@ export const call = (id: number | string, name = 'x') => ({
   method: 'tools/call',
   params: { name },
 });
+/** A request of 2026-07-28. */
+export const modern = (id: number | string, method: string, params: object = {}) => ({
+  jsonrpc: '2.0',
+  id,
+  method,
+  params: {
+    ...params,
+    _meta: {
+      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+      'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
+      'io.modelcontextprotocol/clientCapabilities': {},
+    },
+  },
+});
+/** Takes a request back. */
+export const cancelled = (id: number | string) => ({
+  jsonrpc: '2.0',
+  method: 'notifications/cancelled',
+  params: { requestId: id },
+});
 /** A notification that belongs to a call. */
 export const progress = (n: number) => ({ jsonrpc: '2.0', method: 'notifications/progress', params: { progress: n } });
 
@@ -48,8 +68,8 @@ export class BridgeClient {
     this.#stdin.write(text);
   }
 
-  async initialize(): Promise<void> {
-    this.send(INITIALIZE);
+  async initialize(initialize: object = INITIALIZE): Promise<void> {
+    this.send(initialize);
     await this.answer(0);
     this.send(INITIALIZED);
     // The stream is opened when the notification has been taken.

@@ -1,15 +1,14 @@
-import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
 import { AppError, ERRORS, messageOf } from '../../core/errors.ts';
-import type { RequestId, RpcMessage, RpcNotification, RpcRequest } from '../../core/json-rpc.ts';
-import { asMessage, idOf, isNotification, isRequest, isResponse, rpcError } from '../../core/json-rpc.ts';
-import { Connector } from './connector.ts';
-import type { Outgoing } from './exchange.ts';
-import { Exchange } from './exchange.ts';
-import { answerFor } from './failure.ts';
-import { listen } from './listener.ts';
-import type { Link, McpHttp } from './mcp-http.ts';
+import type { RpcMessage, RpcNotification } from '../../core/json-rpc.ts';
+import { asMessage, idOf, isNotification, rpcError } from '../../core/json-rpc.ts';
+import type { BridgeContext } from './context.ts';
+import { LegacyEra } from './legacy/legacy-era.ts';
+import type { McpHttp } from './mcp-http.ts';
+import { isModern } from './modern/metadata.ts';
+import { ModernEra } from './modern/modern-era.ts';
 import { Patience } from './patience.ts';
+import { SessionToken } from './session-token.ts';
 
 export interface BridgeOptions {
   readonly http: McpHttp;
@@ -17,7 +16,7 @@ export interface BridgeOptions {
   readonly token: () => Promise<string>;
   readonly clock: Clock;
   readonly random: () => number;
-  /** How long a message may wait for a gateway, milliseconds. */
+  /** How long a request may go without a sign of life of the gateway, milliseconds. */
   readonly timeoutMs: number;
   /** Writes one message, without its newline, to the client; waits while it does not read, until the signal aborts. */
   readonly write: (text: string, signal: AbortSignal) => Promise<void>;
@@ -25,30 +24,34 @@ export interface BridgeOptions {
   readonly warn: (text: string) => void;
 }
 
-const DELETE_MS = 2_000;
-
 /**
- * Speaks JSON-RPC lines with a client and Streamable HTTP with the gateway. Requests run side by side; what has no answer
- * keeps its order. Every request is answered in the end, with an error under its own id if need be.
+ * Speaks JSON-RPC lines with a client and Streamable HTTP with the gateway. Each message goes the way of its era (2026-07-28,
+ * basic/versioning, "Terminology"): a client may try one and use the other. Every request is answered in the end, with an
+ * error under its own id if need be.
  */
 export class Bridge {
   readonly #options: BridgeOptions;
   readonly #stopped = new AbortController();
-  readonly #connector: Connector;
-  /** Requests that are not answered yet: what aborts each. */
-  readonly #calls = new Map<RequestId, AbortController>();
+  readonly #context: BridgeContext;
+  readonly #legacy: LegacyEra;
+  readonly #modern: ModernEra;
   readonly #running = new Set<Promise<void>>();
-  /** Settles when everything that keeps its order has been taken. */
-  #ordered: Promise<void> = Promise.resolve();
-  #listening: AbortController | undefined;
 
   constructor(options: BridgeOptions) {
+    const { http, token, clock, random, timeoutMs, warn } = options;
+    const stopped = this.#stopped.signal;
     this.#options = options;
-    this.#connector = new Connector({
-      token: options.token,
-      exchange: (links, out) => this.#exchange(links, out, this.#stopped.signal),
-      connected: (link) => this.#listen(link),
-    });
+    this.#context = {
+      http,
+      token: new SessionToken(token),
+      timeoutMs,
+      stopped,
+      patience: (limitMs = () => timeoutMs) => new Patience(clock, random, limitMs),
+      write: (text) => options.write(text, stopped),
+      warn,
+    };
+    this.#legacy = new LegacyEra(this.#context);
+    this.#modern = new ModernEra(this.#context);
   }
 
   /** Takes one line of the client; returns at once. */
@@ -68,15 +71,14 @@ export class Bridge {
   /** Resolves when all calls are answered, `timeoutMs` have passed or the signal aborts; the connection is ended then. */
   async close(signal: AbortSignal): Promise<void> {
     const { clock, timeoutMs, http } = this.#options;
+    this.#modern.endSubscriptions();
     const waiting = new AbortController();
     const limit = clock.sleep(timeoutMs, AbortSignal.any([signal, waiting.signal])).catch(() => {});
     await Promise.race([this.#settled(), limit]);
     waiting.abort();
     this.#stopped.abort(new AppError('call.outcome-unknown', 'The bridge ended before the answer came'));
-    this.#listening?.abort();
     await this.#settled();
-    const { link } = this.#connector;
-    if (link?.connection) await http.remove(link, AbortSignal.timeout(DELETE_MS)).catch(() => {});
+    await this.#legacy.close();
     await http.close();
   }
 
@@ -92,11 +94,13 @@ export class Bridge {
   async #acceptMessage(value: unknown, text: string): Promise<void> {
     const message = asMessage(value);
     if (typeof message === 'string') return this.#reject(value, message);
-    const before = this.#ordered;
-    if (isRequest(message) && message.method !== 'initialize') return this.#call(message, text, before);
-    const done = isRequest(message) ? this.#call(message, text, before) : this.#tell(message, text, before);
-    this.#ordered = done.catch(() => {});
-    return done;
+    if (isNotification(message) && message.method === 'notifications/cancelled') return this.#cancel(message, text);
+    return isModern(message) ? this.#modern.accept(message, text) : this.#legacy.accept(message, text);
+  }
+
+  /** A cancellation need not say its era: the request does that it is about. One of nothing that runs is left out. */
+  async #cancel(notification: RpcNotification, text: string): Promise<void> {
+    if (!this.#modern.cancel(notification)) await this.#legacy.cancel(notification, text);
   }
 
   async #reject(value: unknown, problem: string): Promise<void> {
@@ -105,67 +109,7 @@ export class Bridge {
     else await this.#write(rpcError(id, ERRORS['request.invalid'].rpc, problem));
   }
 
-  async #call(message: RpcRequest, text: string, before: Promise<void>): Promise<void> {
-    const cancelled = new AbortController();
-    this.#calls.set(message.id, cancelled);
-    const signal = AbortSignal.any([this.#stopped.signal, cancelled.signal]);
-    try {
-      await before;
-      const isFirst = message.method === 'initialize';
-      const out = isFirst ? this.#connector.initializing(message, this.#out(message, text)) : this.#out(message, text);
-      await this.#exchange(this.#connector, out, signal);
-    } catch (error) {
-      // A cancelled request gets no answer (MCP 2025-11-25, "Cancellation").
-      if (!cancelled.signal.aborted) await this.#write(answerFor(message.id, error));
-    } finally {
-      if (this.#calls.get(message.id) === cancelled) this.#calls.delete(message.id);
-    }
-  }
-
-  async #tell(message: RpcMessage, text: string, before: Promise<void>): Promise<void> {
-    await before;
-    await this.#exchange(this.#connector, this.#out(message, text), this.#stopped.signal);
-    if (!isNotification(message)) return;
-    const { link } = this.#connector;
-    if (message.method === 'notifications/initialized' && link) this.#listen(link);
-    if (message.method === 'notifications/cancelled') this.#cancel(message);
-  }
-
-  #cancel({ params }: RpcNotification): void {
-    const id = params?.requestId;
-    if (typeof id === 'string' || typeof id === 'number') this.#calls.get(id)?.abort();
-  }
-
-  #out(message: RpcMessage, text: string): Outgoing {
-    return { message, text, key: randomUUID(), deliver: (_, answer) => this.#writeText(answer) };
-  }
-
-  #exchange(links: ConstructorParameters<typeof Exchange>[1], out: Outgoing, signal: AbortSignal): Promise<void> {
-    const { http, clock, random, timeoutMs } = this.#options;
-    return new Exchange(http, links, new Patience(clock, random, timeoutMs), signal, out).run();
-  }
-
-  /** Opens the stream of server messages for `link`, instead of the one before. */
-  #listen(link: Link): void {
-    const { http, clock, random } = this.#options;
-    this.#listening?.abort();
-    const listening = new AbortController();
-    this.#listening = listening;
-    const deliver = async (text: string) => {
-      const message = asMessage(JSON.parse(text));
-      if (typeof message !== 'string' && !isResponse(message))
-        await this.#writeText(text.includes('\n') ? JSON.stringify(message) : text);
-    };
-    listen(link, listening.signal, { http, clock, random, deliver }).catch((error) => {
-      if (!listening.signal.aborted) this.#options.warn(messageOf(error));
-    });
-  }
-
   #write(message: RpcMessage): Promise<void> {
-    return this.#writeText(JSON.stringify(message));
-  }
-
-  #writeText(text: string): Promise<void> {
-    return this.#options.write(text, this.#stopped.signal);
+    return this.#context.write(JSON.stringify(message));
   }
 }

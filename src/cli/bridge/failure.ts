@@ -14,6 +14,9 @@ export class GatewayError extends Error {
   }
 }
 
+/** An HTTP error that says nothing more. */
+class BareError extends AppError {}
+
 /** What an HTTP error says: its body's error, which is JSON-RPC's or the API's, else its status. Reads the body. */
 export async function failureOf(answer: HttpAnswer): Promise<Error> {
   const text = await answer.body.text().catch(() => '');
@@ -22,7 +25,22 @@ export async function failureOf(answer: HttpAnswer): Promise<Error> {
     if (typeof code === 'number') return new GatewayError(code, message, data);
     if (typeof code === 'string' && code in ERRORS) return new AppError(code as ErrorCode, message);
   }
-  return new AppError('internal', `the session manager answered HTTP ${answer.statusCode}: its log has the details`);
+  return new BareError('internal', `the session manager answered HTTP ${answer.statusCode}: its log has the details`);
+}
+
+/** Whether a 404 says that the session or the connection is over: there are others, such as a server that is not there. */
+export function saysOver(error: Error): boolean {
+  const { rpc } = ERRORS['session.over'];
+  if (error instanceof GatewayError) return error.code === rpc;
+  return error instanceof BareError || (error instanceof AppError && error.rpcCode === rpc);
+}
+
+/** A call that was sent, with an answer that cannot be had any more. */
+export function outcomeUnknown(why: string): AppError {
+  return new AppError(
+    'call.outcome-unknown',
+    `The call was sent, and nobody can say whether it was carried out (${why}): look before you call again`,
+  );
 }
 
 /** The answer to request `id` that failed with `error`. */

@@ -2,22 +2,23 @@ import type { Dispatcher } from 'undici';
 import { Agent } from 'undici';
 import { AppError, messageOf } from '../../core/errors.ts';
 
-/** What requests need to reach their MCP connection. Replaced as a whole when it changes. */
-export interface Link {
-  /** Bearer token of the terminal's session. */
-  readonly token: string;
-  /** `Mcp-Session-Id`; absent before `initialize` is answered. */
-  readonly connection?: string;
-  /** Protocol version agreed with the server; absent as long. */
-  readonly version?: string;
-}
-
 export interface HttpOptions {
   /** Asked before each request: the manager may be back at another address. Throws `manager.unreachable` if it has none. */
   readonly url: () => string;
-  /** How long the head of an answer may take, milliseconds. */
+  /** How long a TCP connection may take, milliseconds; never longer than ten seconds. */
   readonly timeoutMs: number;
+  /** False: a TCP connection for each request. */
   readonly keepAlive: boolean;
+}
+
+/** What a request has besides its method and body. */
+export interface RequestHead {
+  /** Bearer token of the terminal's session. */
+  readonly token: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** How long the head of the answer may take, milliseconds. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
 }
 
 /** The head of an answer and its body, which must be read or dumped. */
@@ -27,8 +28,9 @@ export type HttpAnswer = Pick<Dispatcher.ResponseData, 'statusCode' | 'headers' 
 export class NoAnswer extends Error {
   readonly sent: boolean;
   constructor(cause: unknown) {
-    super(messageOf(cause), { cause });
-    this.sent = !NOT_SENT.has(codeOf(cause));
+    const code = codeOf(cause);
+    super(code === 'UND_ERR_HEADERS_TIMEOUT' ? 'no answer in time' : messageOf(cause), { cause });
+    this.sent = !NOT_SENT.has(code);
   }
 }
 
@@ -46,7 +48,7 @@ const CONNECT_MS = 10_000;
 /** A gateway sends a comment every few seconds; a stream that is silent for this long is broken. */
 const SILENCE_MS = 60_000;
 
-/** Streamable HTTP as a client sends it (MCP 2025-11-25, "Transports"). Rejects with `NoAnswer`, or the signal's reason. */
+/** HTTP requests to the MCP endpoint. Rejects with `NoAnswer`, or the signal's reason. */
 export class McpHttp {
   readonly #url: () => string;
   readonly #agent: Agent;
@@ -54,32 +56,26 @@ export class McpHttp {
   constructor({ url, timeoutMs, keepAlive }: HttpOptions) {
     this.#url = url;
     this.#agent = new Agent({
-      headersTimeout: timeoutMs,
       bodyTimeout: SILENCE_MS,
       connect: { timeout: Math.min(CONNECT_MS, timeoutMs) },
       pipelining: keepAlive ? 1 : 0,
     });
   }
 
-  /** @param key the idempotency key: the same for each attempt */
-  post(link: Link, message: string, key: string, signal: AbortSignal): Promise<HttpAnswer> {
-    const headers = {
-      'content-type': 'application/json',
-      accept: 'application/json, text/event-stream',
-      'idempotency-key': key,
-    };
-    return this.#send('POST', link, headers, signal, message);
+  /** Sends one message. */
+  post(message: string, head: RequestHead): Promise<HttpAnswer> {
+    const types = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+    return this.#send('POST', { ...head, headers: { ...types, ...head.headers } }, message);
   }
 
-  /** @param lastEventId resumes the stream of that event; absent: the stream for what belongs to no request */
-  get(link: Link, lastEventId: string | undefined, signal: AbortSignal): Promise<HttpAnswer> {
-    const headers = { accept: 'text/event-stream', ...(lastEventId && { 'last-event-id': lastEventId }) };
-    return this.#send('GET', link, headers, signal);
+  /** Asks for a stream (2025-11-25 and before). */
+  get(head: RequestHead): Promise<HttpAnswer> {
+    return this.#send('GET', { ...head, headers: { accept: 'text/event-stream', ...head.headers } });
   }
 
-  /** Ends the connection. */
-  async remove(link: Link, signal: AbortSignal): Promise<void> {
-    const { body } = await this.#send('DELETE', link, {}, signal);
+  /** Ends a connection (2025-11-25 and before). */
+  async remove(head: RequestHead): Promise<void> {
+    const { body } = await this.#send('DELETE', head);
     await body.dump();
   }
 
@@ -88,27 +84,26 @@ export class McpHttp {
     return this.#agent.destroy();
   }
 
-  async #send(
-    method: 'GET' | 'POST' | 'DELETE',
-    link: Link,
-    headers: Record<string, string>,
-    signal: AbortSignal,
-    body?: string,
-  ): Promise<HttpAnswer> {
-    const all = {
-      ...headers,
-      authorization: `Bearer ${link.token}`,
-      ...(link.connection && { 'mcp-session-id': link.connection }),
-      ...(link.version && { 'mcp-protocol-version': link.version }),
-    };
+  async #send(method: 'GET' | 'POST' | 'DELETE', head: RequestHead, body: string | null = null): Promise<HttpAnswer> {
+    const { signal, timeoutMs: headersTimeout } = head;
+    const headers = { ...head.headers, authorization: `Bearer ${head.token}` };
     try {
       const { origin, pathname: path } = new URL(this.#url());
-      return await this.#agent.request({ origin, path, method, headers: all, signal, body: body ?? null });
+      return await this.#agent.request({ origin, path, method, headers, signal, body, headersTimeout });
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof AppError && error.code !== 'manager.unreachable') throw error;
       throw new NoAnswer(error);
     }
+  }
+}
+
+/** The body of a stream: one that breaks has ended. Rejects with the signal's reason. */
+export async function* untilBroken({ body }: HttpAnswer, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  try {
+    for await (const chunk of body) yield chunk as Uint8Array;
+  } catch {
+    signal.throwIfAborted();
   }
 }
 

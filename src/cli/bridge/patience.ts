@@ -3,23 +3,42 @@ import type { Backoff } from '../../core/retry.ts';
 import { backoffDelay } from '../../core/retry.ts';
 
 const BACKOFF: Backoff = { baseMs: 100, maxMs: 5_000 };
+/** An answer that breaks off sooner is one more failure: the gateway that gave it may do so for ever. */
+const STEADY_MS = 5_000;
+/** What every attempt may take, also the last one. */
+const LAST_ATTEMPT_MS = 1_000;
 
-/** How long one message waits for a gateway that does not take it. Time with a gateway that answers does not count. */
+/** How long one message waits without a sign of life of the gateway. Time with one that answers does not count. */
 export class Patience {
   readonly #clock: Clock;
   readonly #random: () => number;
-  readonly #limitMs: number;
+  readonly #limitMs: () => number;
   #failures = 0;
-  #since = 0;
+  /** Of the last sign of life; in the beginning, now. */
+  #since: number;
+  #answeredAt: number | undefined;
 
-  constructor(clock: Clock, random: () => number, limitMs: number) {
+  /** @param limitMs milliseconds; may be infinite */
+  constructor(clock: Clock, random: () => number, limitMs: () => number) {
     this.#clock = clock;
     this.#random = random;
     this.#limitMs = limitMs;
+    this.#since = clock.now();
   }
 
-  /** A gateway answered: the next outage is a new one. */
+  /** How long the next attempt may wait for its answer, milliseconds. */
+  get left(): number {
+    return Math.max(this.#left(), Math.min(this.#limitMs(), LAST_ATTEMPT_MS));
+  }
+
+  /** The gateway begins to answer. */
+  answered(): void {
+    this.#answeredAt = this.#clock.now();
+  }
+
+  /** Something new came: the next failure begins an outage of its own. */
   renew(): void {
+    this.#since = this.#clock.now();
     this.#failures = 0;
   }
 
@@ -28,12 +47,16 @@ export class Patience {
    * @param leastMs what the server asked for, milliseconds
    */
   async wait(error: unknown, signal: AbortSignal, leastMs = 0): Promise<void> {
-    const now = this.#clock.now();
-    if (this.#failures === 0) this.#since = now;
+    if (this.#answeredAt !== undefined && this.#clock.now() - this.#answeredAt >= STEADY_MS) this.renew();
+    this.#answeredAt = undefined;
     this.#failures += 1;
-    const left = this.#since + this.#limitMs - now;
+    const left = this.#left();
     if (left <= 0) throw error;
     const delay = leastMs + backoffDelay(BACKOFF, this.#failures, this.#random());
     await this.#clock.sleep(Math.min(delay, left), signal);
+  }
+
+  #left(): number {
+    return this.#since + this.#limitMs() - this.#clock.now();
   }
 }
