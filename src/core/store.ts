@@ -49,6 +49,8 @@ export interface ConnectionStore {
   /** Writes a record, over one with the same id; false if its session is not there. */
   add(record: ConnectionRecord): Promise<boolean>;
   find(session: SessionId, id: ConnectionId): Promise<ConnectionRecord | undefined>;
+  /** All connections of the session, in no order; none if it is not there. */
+  connections(session: SessionId): Promise<ConnectionRecord[]>;
   /** False: it was not there. */
   remove(session: SessionId, id: ConnectionId): Promise<boolean>;
   /** How many connections the session has. */

@@ -43,6 +43,8 @@ export interface Stream {
   sent: number;
   complete: boolean;
   follower: Follower | undefined;
+  /** Offset behind which the follower follows: one that only asks whether somebody does gets nothing. */
+  from: number;
   /** When its last follower left, milliseconds since the epoch; of no meaning while it has one. */
   leftAt: number;
 }
@@ -55,6 +57,7 @@ const newStream = (name: string, start: number, post?: PostKind): Stream => ({
   sent: start,
   complete: false,
   follower: undefined,
+  from: 0,
   leftAt: 0,
 });
 
@@ -131,7 +134,7 @@ export class ChannelLog {
     this.#entries.push(entry);
     this.#bytes += payload.length;
     if (last) stream.complete = true;
-    if (stream.follower) this.#hand(stream, stream.follower, entry);
+    if (stream.follower && entry.offset > stream.from) this.#hand(stream, stream.follower, entry);
     if (stream === this.standalone) for (const sharer of this.#sharers) sharer.entry(entry.offset, payload, false, own);
     this.trim();
   }
@@ -166,6 +169,7 @@ export class ChannelLog {
     }
     stream.follower?.end('replaced');
     stream.follower = follower;
+    stream.from = start;
     for (const entry of stream.entries) {
       if (entry.offset > start) this.#hand(stream, follower, entry);
     }

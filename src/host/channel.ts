@@ -110,7 +110,8 @@ export class Channel implements ServerEvents {
   /** Answers the server's questions in place of a client that has been gone since before `since`, milliseconds since the epoch. */
   giveUp(since: number): void {
     for (const [id, { stream, at }] of this.#asked) {
-      if (this.#isFollowed(stream) || Math.max(at, stream.leftAt) > since) continue;
+      const { follower, leftAt } = this.#carrierOf(stream);
+      if (follower || Math.max(at, leftAt) > since) continue;
       this.#asked.delete(id);
       this.#server?.send(
         encode(rpcError(id, ERRORS['upstream.failed'].rpc, 'The client has gone, and did not answer')),
@@ -271,8 +272,9 @@ export class Channel implements ServerEvents {
     return error;
   }
 
-  #isFollowed(stream: Stream): boolean {
-    return (this.#out.has(stream) ? this.log.standalone : stream).follower !== undefined;
+  /** The stream on which the client hears what belongs to `stream`. */
+  #carrierOf(stream: Stream): Stream {
+    return this.#out.has(stream) ? this.log.standalone : stream;
   }
 
   #failRunning(error: AppError): void {
@@ -285,8 +287,9 @@ export class Channel implements ServerEvents {
   /** Appends what the server said, and stops reading it while whoever follows cannot keep up. */
   #append(stream: Stream, raw: Buffer, last: boolean): void {
     const out = this.#out.has(stream);
-    const { follower } = out ? this.log.standalone : stream;
-    this.log.append(out ? this.log.standalone : stream, raw, last && !out);
+    const carrier = this.#carrierOf(stream);
+    const { follower } = carrier;
+    this.log.append(carrier, raw, last && !out);
     if (out && last) {
       this.#out.delete(stream);
       this.log.complete(stream);

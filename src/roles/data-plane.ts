@@ -3,6 +3,7 @@ import type { ControllerCalls } from '../core/controller-calls.ts';
 import { type ApiOptions, createApi } from '../gateway/api/api.ts';
 import { SessionViews } from '../gateway/api/session-views.ts';
 import { McpEndpoint } from '../gateway/mcp/mcp-endpoint.ts';
+import { RequestStates } from '../gateway/mcp/modern/request-state.ts';
 import { Reach } from '../gateway/mcp/reach.ts';
 import { SessionCache } from '../gateway/mcp/session-cache.ts';
 import { SocketLinks } from '../link/socket-links.ts';
@@ -14,6 +15,8 @@ import type { Parts } from './parts.ts';
 
 /** The one owner of a manager without accounts: whoever may read the state directory. */
 const OWNER = 'owner';
+/** A client may take so much of the time for an answer that a host waits for it: who comes later finds the call given up. */
+const STATE_PART = 0.9;
 /** How long an instance may take to say how it is, milliseconds. */
 const STATUS_MS = 1000;
 /** An id that no session has: looking for it tells whether the store answers. */
@@ -26,6 +29,8 @@ export interface DataPlane {
   refuse(): void;
   /** Ends open streams: their clients come back to whoever serves then. */
   endStreams(): void;
+  /** Tells those who still wait for an answer that they are about to be cut off. */
+  cutStreams(): void;
 }
 
 /**
@@ -53,6 +58,7 @@ export function dataPlane(given: Parts, controller: ControllerCalls, held: Async
       ending = true;
     },
     endStreams: () => mcp.endStreams(),
+    cutStreams: () => mcp.cutStreams(),
   };
 }
 
@@ -70,7 +76,7 @@ function sessionsOf(parts: Parts): Sessions {
 function mcpOf(parts: Parts, sessions: Sessions, tokens: Tokens, held: AsyncDisposableStack): McpEndpoint {
   const { http, streams, connections, tokenInPath } = parts.config;
   const links = held.use(new SocketLinks(parts.clock));
-  const cache = held.use(new SessionCache({ ...parts, tokens }));
+  const cache = held.use(new SessionCache({ ...parts, tokens, holdMs: streams.holdMs }));
   const endpoint = new McpEndpoint({
     ...parts,
     sessions: cache,
@@ -80,6 +86,7 @@ function mcpOf(parts: Parts, sessions: Sessions, tokens: Tokens, held: AsyncDisp
     bodyLimitBytes: http.bodyLimitBytes,
     connectionsPerSession: connections.perSession,
     tokenInPath,
+    states: new RequestStates(parts.deployment.key, parts.clock, STATE_PART * parts.config.hostLimits.parkedMs),
   });
   return held.use(endpoint);
 }
@@ -96,6 +103,6 @@ function apiOf(
     owner: { name: OWNER, credential: parts.deployment.credential },
     guard: parts.config.http,
     cleanup: (owner) => controller.cleanup(owner),
-    endpoints: { mcp: '/mcp', server: '/mcp/{server}', api: '/api' },
+    endpoints: { mcp: '/mcp', server: '/mcp/{server}', sse: '/sse', messages: '/messages/', api: '/api' },
   });
 }

@@ -29,6 +29,19 @@ export function connectionSuite(pair: StorePair): void {
     expect((await pair.a.find(id, connection.id))?.protocolVersion).toBe('2025-11-25');
   });
 
+  it('are listed', async () => {
+    const { id } = await pair.made();
+    expect(await pair.a.connections(id)).toEqual([]);
+    const [one, two] = [connectionRecord(id), { ...connectionRecord(id), transport: 'sse' as const }];
+    await pair.a.add(one);
+    await pair.b.add(two);
+    const listed = await pair.a.connections(id);
+    expect(listed).toHaveLength(2);
+    expect(listed).toEqual(expect.arrayContaining([one, two]));
+    await pair.b.remove(id, one.id);
+    expect(await pair.a.connections(id)).toEqual([two]);
+  });
+
   it('belong to their session alone', async () => {
     const [mine, other] = [await pair.made(), await pair.made()];
     const connection = connectionRecord(mine.id);
@@ -36,6 +49,7 @@ export function connectionSuite(pair: StorePair): void {
     expect(await pair.a.find(other.id, connection.id)).toBeUndefined();
     expect(await pair.a.remove(other.id, connection.id)).toBe(false);
     expect(await pair.a.count(other.id)).toBe(0);
+    expect(await pair.a.connections(other.id)).toEqual([]);
   });
 
   it('outlive a replace of their session', async () => {

@@ -67,6 +67,7 @@ export async function expectAbsent(store: Store, record: SessionRecord, connecti
   expect(await store.delete(record.id)).toBe(false);
   expect(await store.add(connection)).toBe(false);
   expect(await store.find(record.id, connection.id)).toBeUndefined();
+  expect(await store.connections(record.id)).toEqual([]);
   expect(await store.remove(record.id, connection.id)).toBe(false);
   expect(await store.count(record.id)).toBe(0);
   expect((await collect(store)).map(({ id }) => id)).not.toContain(record.id);

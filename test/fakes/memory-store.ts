@@ -107,6 +107,10 @@ export class MemoryStore implements SessionStore, ConnectionStore {
     return structuredClone(this.#row(session)?.connections.get(id));
   }
 
+  async connections(session: SessionId): Promise<ConnectionRecord[]> {
+    return structuredClone([...(this.#row(session)?.connections.values() ?? [])]);
+  }
+
   async remove(session: SessionId, id: ConnectionId): Promise<boolean> {
     return this.#row(session)?.connections.delete(id) ?? false;
   }

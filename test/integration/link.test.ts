@@ -176,6 +176,50 @@ describe('a link between gateway and host', () => {
     expect(left.heard).toEqual([]);
   });
 
+  it('carries what is answered on the standalone stream, and what a gateway says there itself', async () => {
+    const link = await opened();
+    const own: boolean[] = [];
+    const listener = new Recorder();
+    const entry = listener.entry.bind(listener);
+    listener.entry = (offset, payload, last, isOwn?: boolean) => {
+      own.push(isOwn === true);
+      entry(offset, payload, last);
+    };
+    link.follow('c', '', undefined, listener, 'free');
+    const [late, shared, poster, teller] = [new Recorder(), new Recorder(), new Recorder(), new Recorder()];
+    link.follow('c', '', undefined, late, 'free');
+    link.follow('c', '', undefined, shared, 'share');
+    link.post('c', { key: 'k', kind: CALL, payload: '{"id":1}', out: true }, poster);
+    link.post('c', { key: 'own', kind: { type: 'own' }, payload: '{"id":"told"}' }, teller);
+    await eventually('it was told', async () => teller.heard.length > 0);
+    servers.last.say({ id: 1, result: {} });
+    await eventually('the answer came', async () => listener.heard.length === 2 && shared.heard.length === 2);
+    expect(listener.heard).toEqual(['{"id":"told"}', '{"jsonrpc":"2.0","id":1,"result":{}}']);
+    expect(own).toEqual([true, false]);
+    expect([late, shared, poster, teller].map(({ heard }) => heard)).toEqual([
+      ['<followed>'],
+      listener.heard,
+      ['<done>'],
+      ['<done>'],
+    ]);
+  });
+
+  it('that is lost leaves its streams to others', async () => {
+    const link = await opened();
+    link.follow('c', '', undefined, new Recorder(), 'free');
+    sockets[0]?.destroy();
+    await eventually('it is lost', async () => link.lost);
+    const next = await links.to(address, signal);
+    const follower = await eventually('nobody follows', async () => {
+      const recorder = new Recorder();
+      next.follow('c', '', undefined, recorder, 'free');
+      await next.recall('c'); // answered in order
+      return recorder.heard.length === 0 ? recorder : undefined;
+    });
+    servers.last.say({ method: 'notifications/tools/list_changed' });
+    await eventually('it hears', async () => follower.heard.length === 1);
+  });
+
   it('that a gateway does not read slows the server down, until it reads again or goes', async () => {
     const link = await opened();
     for (const goOn of ['resume', 'destroy'] as const) {

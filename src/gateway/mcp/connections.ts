@@ -4,6 +4,7 @@ import { AppError } from '../../core/errors.ts';
 import { type ConnectionId, isConnectionId, newConnectionId, type ServerName } from '../../core/ids.ts';
 import { serverOf } from '../../core/session.ts';
 import type { ConnectionStore } from '../../core/store.ts';
+import { sessionOver } from '../../sessions/await-record.ts';
 import { AggregateConversation } from './aggregate/conversation.ts';
 import type { Conversation } from './conversation.ts';
 import type { Reach } from './reach.ts';
@@ -11,6 +12,8 @@ import type { LiveSession, SessionCache } from './session-cache.ts';
 import { newTarget, SingleConversation } from './single-conversation.ts';
 import { negotiate } from './versions.ts';
 
+/** Derived ones, of clients that never end them: the one that was not used for longest goes. */
+const VIRTUAL_PER_SESSION = 100;
 /** They are kept with the connection's record, in the store and in hosts; characters of JSON. */
 const MAX_INITIALIZE = 64 << 10;
 
@@ -23,6 +26,20 @@ export interface ConnectionsOptions {
   /** Of this program, for `serverInfo`. */
   readonly version: string;
 }
+
+/** A connection that was opened, and the `initialize` result for its client. */
+export interface Opened {
+  readonly conversation: Conversation;
+  readonly result: object;
+}
+
+/** What is settled with a client before its connection is opened. */
+type Agreed = Pick<ConnectionRecord, 'id' | 'transport' | 'protocolVersion' | 'initialize'> & {
+  readonly server: ServerName | undefined;
+};
+
+export const connectionOver = () =>
+  new AppError('connection.over', 'No such connection in this session: send "initialize" again');
 
 /** The connections of clients: opened, found again wherever they were opened, ended. */
 export class Connections {
@@ -47,29 +64,77 @@ export class Connections {
     isAbandoned: () => boolean,
   ): Promise<{ readonly id: ConnectionId; readonly result: object }> {
     await this.#check(live, server, params);
-    const record = this.#newRecord(live, server, params);
-    const conversation = this.#converse(live, record, false);
-    try {
-      const result = await conversation.initialize();
-      if (isAbandoned()) throw new AppError('connection.over', 'The client did not wait for the answer');
-      if (!(await this.#options.store.add(record))) throw new AppError('session.over', 'This session has ended');
-      live.conversations.set(record.id, conversation);
-      return { id: record.id, result };
-    } catch (error) {
-      void conversation.close();
-      throw error;
-    }
+    const protocolVersion = negotiate(params.protocolVersion);
+    const record = this.#newRecord(live, { id: newConnectionId(), server, protocolVersion, initialize: params });
+    const { result } = await this.#initialize(live, record, isAbandoned);
+    return { id: record.id, result };
+  }
+
+  /**
+   * Opens a connection of HTTP+SSE under the id that its stream has; if it is open it is opened anew: its channels are closed, and
+   * with them goes whatever was said in them. Every replica hears of it.
+   * @param params of `initialize`
+   * @throws AppError as `open`, and `connection.over` if the id is one of another transport or server
+   */
+  async openSse(
+    live: LiveSession,
+    { id, server, protocolVersion }: Pick<ConnectionRecord, 'id' | 'server' | 'protocolVersion'>,
+    params: Record<string, unknown>,
+  ): Promise<Opened> {
+    const before = await this.find(live, id);
+    if (before && (before.record.transport !== 'sse' || before.record.server !== server)) throw connectionOver();
+    await this.#check(live, server, params, before === undefined);
+    await before?.close();
+    live.conversations.delete(id);
+    const record = this.#newRecord(live, { id, server, transport: 'sse', protocolVersion, initialize: params });
+    const opened = await this.#initialize(live, record, () => false); // a repetition of the same POST may have the same id
+    this.#options.sessions.changed(live);
+    return opened;
+  }
+
+  /**
+   * Makes a connection of HTTP+SSE for a client that is initialized, as that of `model` was.
+   * @returns undefined if the session has as many connections as it may have
+   * @throws AppError `store.unavailable`, `session.over`
+   */
+  async replay(live: LiveSession, model: ConnectionRecord): Promise<ConnectionRecord | undefined> {
+    if ((await this.#options.store.count(live.record.id)) >= this.limit) return undefined;
+    const record = this.#newRecord(live, { ...model, server: model.server, id: newConnectionId() });
+    if (!(await this.#options.store.add(record))) throw sessionOver();
+    return record;
+  }
+
+  /** How many connections a session may have. */
+  get limit(): number {
+    return this.#options.connectionsPerSession;
   }
 
   /** A connection of this session: one that is known here, or was made by another replica, or before a restart. */
   async find(live: LiveSession, id: string): Promise<Conversation | undefined> {
+    if (!isConnectionId(id)) return undefined;
     const known = await this.#options.sessions.conversation(live, id);
     if (known) return known;
-    const record = isConnectionId(id) ? await this.#recordOf(live, id) : undefined;
+    const record = await this.#recordOf(live, id);
     if (!record) return undefined;
     const found = live.conversations.get(id) ?? this.#converse(live, record, true); // somebody may have found it meanwhile
     live.conversations.set(id, found);
     return found;
+  }
+
+  /**
+   * The connection of clients that say with each request who they are, and open none. Its record is derived from that: every
+   * replica makes the same, and no store has it.
+   * @throws AppError `server.unknown`
+   */
+  virtual(live: LiveSession, record: ConnectionRecord): Conversation {
+    this.#checkServer(live, record.server);
+    const { conversations } = live;
+    const known = conversations.get(record.id);
+    const conversation = known ?? this.#converse(live, record, true);
+    conversations.delete(record.id);
+    conversations.set(record.id, conversation); // the last one of the map was used last
+    if (!known) forgetVirtual(conversations);
+    return conversation;
   }
 
   /** Ends a connection; its channels are closed as far as they can be reached. @throws StoreUnavailable */
@@ -80,13 +145,26 @@ export class Connections {
     void conversation.close();
   }
 
-  async #check(live: LiveSession, server: ServerName | undefined, params: object): Promise<void> {
-    const { store, connectionsPerSession: limit } = this.#options;
-    if (server !== undefined && !serverOf(live.record, server)) {
-      const names = Object.keys(live.record.servers).join(', ');
-      throw new AppError('server.unknown', `This session has no server "${server.slice(0, 64)}"; it has: ${names}`);
+  async #initialize(live: LiveSession, record: ConnectionRecord, isAbandoned: () => boolean): Promise<Opened> {
+    const conversation = this.#converse(live, record, false);
+    try {
+      const result = await conversation.initialize();
+      if (isAbandoned()) throw new AppError('connection.over', 'The client did not wait for the answer');
+      if (!(await this.#options.store.add(record))) throw sessionOver();
+      live.conversations.set(record.id, conversation);
+      return { conversation, result };
+    } catch (error) {
+      void conversation.close();
+      throw error;
     }
-    if ((await store.count(live.record.id)) >= limit) {
+  }
+
+  /** @param isNew it is one more */
+  async #check(live: LiveSession, server: ServerName | undefined, params: object, isNew = true): Promise<void> {
+    const { store } = this.#options;
+    const { limit } = this;
+    this.#checkServer(live, server);
+    if (isNew && (await store.count(live.record.id)) >= limit) {
       const advice = 'end some of its clients, or the session';
       throw new AppError('connection.quota', `This session has ${limit} connections, which is the limit: ${advice}`);
     }
@@ -96,21 +174,21 @@ export class Connections {
     }
   }
 
-  #newRecord(live: LiveSession, server: ServerName | undefined, params: Record<string, unknown>): ConnectionRecord {
-    return {
-      id: newConnectionId(),
-      session: live.record.id,
-      ...(server === undefined ? {} : { server }),
-      protocolVersion: negotiate(params.protocolVersion),
-      initialize: params,
-      createdAt: this.#options.clock.now(),
-    };
+  #checkServer(live: LiveSession, server: ServerName | undefined): void {
+    if (server === undefined || serverOf(live.record, server)) return;
+    const names = Object.keys(live.record.servers).join(', ');
+    throw new AppError('server.unknown', `This session has no server "${server.slice(0, 64)}"; it has: ${names}`);
+  }
+
+  #newRecord(live: LiveSession, { server, ...agreed }: Agreed): ConnectionRecord {
+    const createdAt = this.#options.clock.now();
+    return { ...agreed, session: live.record.id, ...(server === undefined ? {} : { server }), createdAt };
   }
 
   /** The store's, or the one that a host remembers: then the store gets it again. */
   async #recordOf(live: LiveSession, id: ConnectionId): Promise<ConnectionRecord | undefined> {
-    const { store, reach } = this.#options;
-    const stored = await store.find(live.record.id, id);
+    const { sessions, store, reach } = this.#options;
+    const stored = await sessions.stored(live, id);
     if (stored) return stored;
     const remembered = await reach.recall(live.record, id);
     if (remembered) await store.add(remembered);
@@ -121,5 +199,14 @@ export class Connections {
     const { reach, clock, version } = this.#options;
     if (record.server === undefined) return new AggregateConversation({ reach, clock, version, live }, record, resume);
     return new SingleConversation({ reach, clock }, record, newTarget(live.record, record, record.server, resume));
+  }
+}
+
+/** Drops the derived connections that are too many. */
+function forgetVirtual(conversations: Map<ConnectionId, Conversation>): void {
+  const virtual = [...conversations.keys()].filter((id) => !isConnectionId(id));
+  for (const id of virtual.slice(0, -VIRTUAL_PER_SESSION)) {
+    void conversations.get(id)?.close();
+    conversations.delete(id);
   }
 }

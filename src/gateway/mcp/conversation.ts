@@ -4,10 +4,13 @@ import type { RpcMessage } from '../../core/json-rpc.ts';
 import type { RequestCursor, StandaloneCursor } from './event-id.ts';
 import type { IncomingNotice, IncomingRequest } from './incoming.ts';
 import type { Reply } from './reply.ts';
+import type { StandaloneReply } from './standalone-stream.ts';
 
 /** One connection: a client that talks to one server of its session (`/mcp/{server}`), or to all of them (`/mcp`). */
 export interface Conversation {
   readonly record: ConnectionRecord;
+  /** Name and version of whom the client talks to (`Implementation`); undefined: not known yet. */
+  readonly serverInfo: object | undefined;
   /**
    * Opens the channels for the first time.
    * @returns the `initialize` result for the client
@@ -25,15 +28,19 @@ export interface Conversation {
   tell(message: RpcMessage): Promise<void>;
   /** Passes a notification or a response on; resolves when the host has it. @throws AppError */
   notify(incoming: IncomingNotice): Promise<void>;
+  /** Has a server give a request up, as the client would with `notifications/cancelled`. @throws AppError */
+  cancel(request: RequestCursor, reason: string): Promise<void>;
   /** Goes on with a request's stream where the client left it. */
   resume(cursor: RequestCursor, reply: Reply): void;
   /**
    * Sends what belongs to no request, from behind `cursor`; without one, from behind what was sent before.
    * @param mode absent: in place of whoever listened before
    */
-  listen(cursor: StandaloneCursor | undefined, reply: Reply, mode?: FollowMode): void;
+  listen(cursor: StandaloneCursor | undefined, reply: StandaloneReply, mode?: FollowMode): void;
   /** The session's record has changed: servers may have come or gone. */
   changed(): void;
   /** Closes the channels, as far as they can be reached. */
   close(): Promise<void>;
+  /** This gateway ends: servers whose links are lost are looked for no more. What runs goes on running. */
+  abandon(): void;
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
+import type { ConnectionRecord } from '../../core/connection.ts';
 import type { AppError } from '../../core/errors.ts';
 import type { ConnectionId, ServerName, SessionId } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
@@ -6,7 +7,9 @@ import type { SessionRecord } from '../../core/session.ts';
 import type { Signals } from '../../core/signals.ts';
 import type { ConnectionStore, SessionStore } from '../../core/store.ts';
 import { sessionOver } from '../../sessions/await-record.ts';
+import { outlast } from '../../sessions/outlast.ts';
 import type { Tokens } from '../../sessions/tokens.ts';
+import { Wakeups } from '../../sessions/wakeups.ts';
 import type { Conversation } from './conversation.ts';
 import type { Reply } from './reply.ts';
 
@@ -51,6 +54,8 @@ export interface SessionCacheOptions {
   readonly signals: Signals;
   readonly clock: Clock;
   readonly log: Logger;
+  /** How long a request of a session that is not known here is held while the store is out of reach, milliseconds. */
+  readonly holdMs: number;
 }
 
 /**
@@ -79,6 +84,8 @@ export class SessionCache implements Disposable {
   [Symbol.dispose](): void {
     this.#subscription[Symbol.dispose]();
     clearInterval(this.#sweeper);
+    for (const { conversations } of this.#sessions.values())
+      for (const conversation of conversations.values()) conversation.abandon();
   }
 
   /** Whether the token was issued here, without a look at the store. @throws AppError `auth.invalid` */
@@ -139,26 +146,57 @@ export class SessionCache implements Disposable {
     if (!conversation || !live.unsure.delete(id)) return conversation;
     // An outage takes nothing from those who are served.
     const there = await this.#options.store.find(live.record.id, id).catch(() => conversation.record);
-    if (there) return conversation;
-    live.conversations.delete(id);
+    if (there?.createdAt === conversation.record.createdAt) return conversation;
+    live.conversations.delete(id); // ended, or opened anew
     return undefined;
   }
 
   /** A connection of the session has ended: every replica looks again before it uses one. */
   ended(live: LiveSession, id: ConnectionId): void {
     live.conversations.delete(id);
+    this.changed(live);
+  }
+
+  /** Connections of the session have changed: every replica looks again before it uses one. */
+  changed(live: LiveSession): void {
     this.#options.signals.publish(live.record.id);
   }
 
-  /** What the store has; in an outage what was known, if it is what the token is for. */
-  async #look(id: SessionId, nonce: string): Promise<LiveSession | undefined> {
-    try {
-      return await this.#load(id);
-    } catch (error) {
-      const known = this.#sessions.get(id);
-      if (known?.record.nonce !== nonce) throw error;
-      return known;
-    }
+  /** Waits for changes of the session and its connections. */
+  wakeups(live: LiveSession): Wakeups {
+    return new Wakeups(this.#options.signals, this.#options.clock, live.record.id);
+  }
+
+  /** Whether the session is not over, as far as that can be known at the moment. */
+  async isOpen(live: LiveSession): Promise<boolean> {
+    const { store, clock } = this.#options;
+    const record = await store.peek(live.record.id).catch(() => live.record);
+    return record?.nonce === live.record.nonce && record.maxAt > clock.now();
+  }
+
+  /** All connections that the store has of the session; it is waited for. @throws AppError `store.unavailable` */
+  connections(live: LiveSession): Promise<ConnectionRecord[]> {
+    const { store, clock, holdMs } = this.#options;
+    return outlast(clock, holdMs, () => store.connections(live.record.id));
+  }
+
+  /** What the store has of a connection; it is waited for. @throws AppError `store.unavailable` */
+  stored(live: LiveSession, id: ConnectionId): Promise<ConnectionRecord | undefined> {
+    const { store, clock, holdMs } = this.#options;
+    return outlast(clock, holdMs, () => store.find(live.record.id, id));
+  }
+
+  /** What the store has; in an outage what was known, if it is what the token is for. Else the store is waited for (D6). */
+  #look(id: SessionId, nonce: string): Promise<LiveSession | undefined> {
+    return outlast(this.#options.clock, this.#options.holdMs, async () => {
+      try {
+        return await this.#load(id);
+      } catch (error) {
+        const known = this.#sessions.get(id);
+        if (known?.record.nonce !== nonce) throw error;
+        return known;
+      }
+    });
   }
 
   /**

@@ -7,12 +7,12 @@ import type { SessionRecord } from '../../core/session.ts';
 import type { Conversation } from './conversation.ts';
 import type { RequestCursor, StandaloneCursor } from './event-id.ts';
 import type { IncomingNotice, IncomingRequest } from './incoming.ts';
-import { postNotice } from './notice.ts';
+import { cancellation, postNotice } from './notice.ts';
 import { postOut, tell } from './out.ts';
 import type { Reach } from './reach.ts';
 import type { Reply } from './reply.ts';
 import { RequestStream } from './request-stream.ts';
-import { StandaloneStream } from './standalone-stream.ts';
+import { type StandaloneReply, StandaloneStream } from './standalone-stream.ts';
 import type { Target } from './target.ts';
 
 export interface ConversationOptions {
@@ -53,6 +53,10 @@ export class SingleConversation implements Conversation {
     this.#target = target;
   }
 
+  get serverInfo(): object | undefined {
+    return this.#target.facts?.serverInfo;
+  }
+
   async initialize(): Promise<object> {
     const { result } = await this.#options.reach.to(this.#target);
     // The version is a matter between this gateway and the client.
@@ -78,11 +82,15 @@ export class SingleConversation implements Conversation {
     await postNotice(this.#options.reach, this.#target, incoming);
   }
 
+  async cancel(request: RequestCursor, reason: string): Promise<void> {
+    await postNotice(this.#options.reach, this.#target, cancellation(request, reason));
+  }
+
   resume(cursor: RequestCursor, reply: Reply): void {
     new RequestStream(this.#options.reach, this.#target, reply).resume(cursor);
   }
 
-  listen(cursor: StandaloneCursor | undefined, reply: Reply, mode?: FollowMode): void {
+  listen(cursor: StandaloneCursor | undefined, reply: StandaloneReply, mode?: FollowMode): void {
     const { reach, clock } = this.#options;
     new StandaloneStream(reach, reply, clock, cursor?.offsets, mode).add(this.#target);
   }
@@ -91,5 +99,9 @@ export class SingleConversation implements Conversation {
 
   async close(): Promise<void> {
     await this.#options.reach.close(this.#target);
+  }
+
+  abandon(): void {
+    this.#target.closed = true;
   }
 }

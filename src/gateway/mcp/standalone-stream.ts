@@ -18,21 +18,26 @@ const LISTS = ['tools', 'prompts', 'resources'] as const;
 /** Stands for a host's boot where the client may know less of the server than it had said by now. */
 const UNKNOWN = '';
 
+/** What of a client's answer is needed to send it what belongs to no request. */
+export type StandaloneReply = Pick<Reply, 'congested' | 'onClose' | 'onDrain' | 'stream' | 'send' | 'end'>;
+
 /** Joins what servers say by themselves, and ask, to a client's GET stream. */
 export class StandaloneStream {
   readonly #reach: Reach;
-  readonly #reply: Reply;
+  readonly #reply: StandaloneReply;
   readonly #clock: Clock;
   /** Where the client is. */
   readonly #offsets: Map<ServerName, number>;
   readonly #mode: FollowMode | undefined;
   readonly #pursuits = new Map<ServerName, Pursuit>();
+  /** Servers that were asked for their stream. */
+  readonly #begun = new Set<ServerName>();
   readonly #closed = new AbortController();
 
   /** @param mode how to follow the servers' streams; absent: in place of whoever listened before */
   constructor(
     reach: Reach,
-    reply: Reply,
+    reply: StandaloneReply,
     clock: Clock,
     offsets: ReadonlyMap<ServerName, number> = new Map(),
     mode?: FollowMode,
@@ -73,13 +78,18 @@ export class StandaloneStream {
       },
       // Another GET stream of this connection has taken over, or the connection was closed.
       end: () => this.#reply.end(),
-      moved: () => this.resync(target),
+      moved: () => {
+        if (this.#mode !== 'share') this.resync(target);
+      },
       failed: (error) => void this.#again(target, translate, pursuit.place, failures + 1, error),
     };
     const pursuit = new Pursuit(
       this.#reach,
       target,
-      (link, subscriber, seen) => link.follow(target.connection, STANDALONE, seen, subscriber, this.#mode),
+      (link, subscriber, seen) => {
+        const mode = this.#modeFor(target);
+        return link.follow(target.connection, STANDALONE, seen, subscriber, mode);
+      },
       sink,
       place,
     );
@@ -107,6 +117,17 @@ export class StandaloneStream {
     // With an offset the host itself says whether something is missing.
     const unknown = place.seen === undefined && place.boot === undefined;
     this.#follow(target, translate, unknown ? { boot: UNKNOWN } : place, failures);
+  }
+
+  /**
+   * Once it is followed it is this client's, also where the host has not noticed yet that an earlier link was lost. Beside
+   * others it is followed from now on, each time: what was said since the time before is lost.
+   */
+  #modeFor(target: Target): FollowMode | undefined {
+    const isFirst = !this.#begun.has(target.server);
+    this.#begun.add(target.server);
+    if (this.#mode === 'share' && !isFirst) this.resync(target);
+    return this.#mode === 'free' && !isFirst ? undefined : this.#mode;
   }
 
   /** Messages may have been lost: says so by what makes a client look again at all that it knows of the server. */

@@ -118,7 +118,7 @@ export class StreamableHttp {
       throw new AppError('connection.missing', 'The header Mcp-Session-Id is missing: send "initialize" first');
     const conversation = await this.#connections.find(live, id);
     // The same answer whether it never was, is over, or is somebody else's or another server's.
-    if (!conversation || conversation.record.server !== server) {
+    if (!conversation || conversation.record.server !== server || conversation.record.transport === 'sse') {
       throw new AppError('connection.over', 'No such connection in this session: send "initialize" again');
     }
     const version = single(req.headers['mcp-protocol-version']) ?? DEFAULT_VERSION;

@@ -108,6 +108,11 @@ export class EmbeddedStore implements SessionStore, ConnectionStore, AsyncDispos
     return this.#record('find', session, this.#clock.now(), id);
   }
 
+  async connections(session: SessionId): Promise<ConnectionRecord[]> {
+    const rows = this.#attempt(() => this.#statements.connections.all(session, this.#clock.now()));
+    return rows.map((row) => JSON.parse(row.record as string) as ConnectionRecord);
+  }
+
   async remove(session: SessionId, id: ConnectionId): Promise<boolean> {
     return this.#attempt(() => this.#run('remove', id, session, this.#clock.now()));
   }
@@ -168,6 +173,8 @@ const SQL = {
     SELECT id, ?, ? FROM sessions WHERE id = ? AND deadline > ?`,
   find: `SELECT c.record FROM sessions s JOIN connections c ON c.session = s.id
     WHERE s.id = ? AND s.deadline > ? AND c.id = ?`,
+  connections: `SELECT record FROM connections
+    WHERE session = (SELECT id FROM sessions WHERE id = ? AND deadline > ?)`,
   remove: `DELETE FROM connections WHERE id = ?
     AND session = (SELECT id FROM sessions WHERE id = ? AND deadline > ?)`,
   count: `SELECT count(*) AS n FROM connections

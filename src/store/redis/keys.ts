@@ -63,5 +63,7 @@ export const DEFAULT_PREFIX = 'mcp:';
 /** Fields that every session's hash has: the record as JSON, and what scripts compare of it (milliseconds). */
 export const FIELDS = ['record', 'nonce', 'version', 'idle', 'max'] as const;
 
+const CONNECTION = 'connection:';
 /** The field of one connection's record, JSON. */
-export const connectionField = (id: ConnectionId): string => `connection:${id}`;
+export const connectionField = (id: ConnectionId): string => `${CONNECTION}${id}`;
+export const isConnectionField = (field: string): boolean => field.startsWith(CONNECTION);

@@ -3,7 +3,7 @@ import type { ConnectionId, SessionId } from '../../core/ids.ts';
 import type { SessionRecord } from '../../core/session.ts';
 import type { ConnectionStore, SessionStore } from '../../core/store.ts';
 import { RedisConnection, type RedisOptions } from './connection.ts';
-import { connectionField, DEFAULT_PREFIX, FIELDS, RedisKeys } from './keys.ts';
+import { connectionField, DEFAULT_PREFIX, FIELDS, isConnectionField, RedisKeys } from './keys.ts';
 
 /** Sessions read at a time by `list`. */
 const PAGE = 100;
@@ -106,6 +106,12 @@ export class RedisStore implements SessionStore, ConnectionStore, AsyncDisposabl
 
   async find(session: SessionId, id: ConnectionId): Promise<ConnectionRecord | undefined> {
     return parsed(await this.#redis.ask((redis) => redis.hget(this.#keys.session(session), connectionField(id))));
+  }
+
+  async connections(session: SessionId): Promise<ConnectionRecord[]> {
+    const fields = await this.#redis.ask((redis) => redis.hgetall(this.#keys.session(session)));
+    const records = Object.entries(fields).filter(([field]) => isConnectionField(field));
+    return records.map(([, record]) => JSON.parse(record) as ConnectionRecord);
   }
 
   async remove(session: SessionId, id: ConnectionId): Promise<boolean> {

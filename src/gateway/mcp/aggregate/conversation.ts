@@ -9,16 +9,16 @@ import { within } from '../../../core/within.ts';
 import type { Conversation } from '../conversation.ts';
 import type { RequestCursor, StandaloneCursor } from '../event-id.ts';
 import type { IncomingNotice, IncomingRequest } from '../incoming.ts';
-import { postNotice } from '../notice.ts';
+import { cancellation, postNotice } from '../notice.ts';
 import { postOut, tell } from '../out.ts';
 import type { Reply } from '../reply.ts';
 import { RequestStream } from '../request-stream.ts';
 import type { LiveSession } from '../session-cache.ts';
 import { type ConversationOptions, newTarget } from '../single-conversation.ts';
-import { StandaloneStream } from '../standalone-stream.ts';
+import { type StandaloneReply, StandaloneStream } from '../standalone-stream.ts';
 import type { Target } from '../target.ts';
 import { ask } from './ask.ts';
-import { type Greeting, mergeGreetings } from './greeting.ts';
+import { type Greeting, mergeGreetings, serverInfo } from './greeting.ts';
 import { decodeCursor, type ListAnswer, type ListMethod, listMethod, mergeLists } from './lists.ts';
 import { splitId } from './names.ts';
 import { route } from './route.ts';
@@ -52,6 +52,10 @@ export class AggregateConversation implements Conversation {
     this.record = record;
     this.#greeted = greeted;
     this.#before = this.#servers();
+  }
+
+  get serverInfo(): object {
+    return serverInfo(this.#options.version);
   }
 
   /** One server that is down does not take the others with it: its absence is told in the instructions. */
@@ -95,17 +99,24 @@ export class AggregateConversation implements Conversation {
 
   async post(incoming: IncomingRequest): Promise<void> {
     const { id } = incoming.message;
-    const fail = (cause: unknown) => {
+    const failure = (cause: unknown): RpcMessage => {
       const error = asAppError(cause);
-      return this.tell(rpcError(id, error.rpcCode, error.message, error.data)).catch(() => {});
+      return rpcError(id, error.rpcCode, error.message, error.data);
     };
     const merged = this.#merged(incoming);
     if (merged) {
-      void merged.then((result) => this.tell({ jsonrpc: '2.0', id, result: { ...result } })).catch(fail);
+      // No host knows of it before it is answered: were this gateway to end, nobody could go on with it.
+      const answer = await merged.then(
+        (result): RpcMessage => ({ jsonrpc: '2.0', id, result: { ...result } }),
+        failure,
+      );
+      await this.tell(answer);
       return;
     }
     const { server, incoming: own } = this.#routed(incoming);
-    await postOut(this.#options.reach, this.#target(server), own, fail);
+    await postOut(this.#options.reach, this.#target(server), own, (error) => {
+      void this.tell(failure(error)).catch(() => {});
+    });
   }
 
   /** By way of the first server that can be reached. */
@@ -159,6 +170,10 @@ export class AggregateConversation implements Conversation {
     if (sent.length > 0) await Promise.any(sent).catch(() => sent[0]);
   }
 
+  async cancel(request: RequestCursor, reason: string): Promise<void> {
+    await postNotice(this.#options.reach, this.#target(request.server), cancellation(request, reason));
+  }
+
   resume(cursor: RequestCursor, reply: Reply): void {
     if (!serverOf(this.#options.live.record, cursor.server))
       throw new AppError('request.invalid', 'This Last-Event-ID is not one that was given here');
@@ -166,7 +181,7 @@ export class AggregateConversation implements Conversation {
     new RequestStream(this.#options.reach, target, reply, translator(target.server)).resume(cursor);
   }
 
-  listen(cursor: StandaloneCursor | undefined, reply: Reply, mode?: FollowMode): void {
+  listen(cursor: StandaloneCursor | undefined, reply: StandaloneReply, mode?: FollowMode): void {
     const { reach, clock } = this.#options;
     const stream = new StandaloneStream(reach, reply, clock, cursor?.offsets, mode);
     this.#streams.add(stream);
@@ -188,6 +203,10 @@ export class AggregateConversation implements Conversation {
     // Those too that another gateway opened: they were not reached from here.
     const servers = new Set([...this.#targets.keys(), ...this.#servers()]);
     await Promise.all([...servers].map((server) => this.#options.reach.close(this.#target(server))));
+  }
+
+  abandon(): void {
+    for (const target of this.#targets.values()) target.closed = true;
   }
 
   /** A server that was not reached from here may be one that the client was told is absent. */

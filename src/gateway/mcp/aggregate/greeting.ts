@@ -10,6 +10,9 @@ export type Greeting = { readonly server: ServerName } & (
 
 const MERGED = ['tools', 'prompts', 'resources', 'logging', 'completions'] as const;
 
+/** Whom a client of `/mcp` talks to. */
+export const serverInfo = (version: string): object => ({ name: 'mcp-session-manager', version });
+
 /**
  * The `initialize` result of `/mcp`: what any of the servers can, all of them can. `tools` and its `listChanged` are always
  * there: a server that is down now may be up later.
@@ -34,7 +37,7 @@ export function mergeGreetings(greetings: readonly Greeting[], protocolVersion: 
   return {
     protocolVersion,
     capabilities,
-    serverInfo: { name: 'mcp-session-manager', version },
+    serverInfo: serverInfo(version),
     instructions: [intro, ...instructions].join('\n\n'),
   };
 }

@@ -1,33 +1,125 @@
-import { AppError } from '../../../core/errors.ts';
-import type { Connections } from '../connections.ts';
-import type { Exchange } from '../exchange.ts';
-import type { SessionCache } from '../session-cache.ts';
+import { AppError, asAppError } from '../../../core/errors.ts';
+import { HostRefused } from '../../../core/host-link.ts';
+import { idOf, isRequest, type RequestId, type RpcRequest, rpcError } from '../../../core/json-rpc.ts';
+import { serverOf } from '../../../core/session.ts';
+import { notInSession } from '../../../sessions/await-record.ts';
+import { connectionOver } from '../connections.ts';
+import type { Conversation } from '../conversation.ts';
+import { type Exchange, keyOf, tokenOf, validated } from '../exchange.ts';
+import { single } from '../guards.ts';
+import { type IncomingNotice, type IncomingRequest, singleLine } from '../incoming.ts';
+import type { Reply } from '../reply.ts';
+import type { LiveSession } from '../session-cache.ts';
+import { VERSIONS } from '../versions.ts';
+import { type Address, addressOf, endpointOf } from './address.ts';
+import { Adoption, type AdoptionOptions } from './adoption.ts';
+import { SseStream } from './sse-stream.ts';
 
-export interface HttpSseOptions {
-  readonly sessions: SessionCache;
-  readonly connections: Connections;
-}
+/** Revisions that are spoken here over HTTP+SSE: its own, and those whose clients still use it. */
+const SPOKEN: readonly unknown[] = [...VERSIONS, '2024-11-05'];
 
-/** HTTP with server-sent events (2024-11-05: basic/transports, "HTTP with SSE"). */
+/**
+ * HTTP with server-sent events (2024-11-05: basic/transports, "HTTP with SSE"). The client has one stream, and posts its messages
+ * to the address that the stream begins with; all that is said to it goes through its servers' hosts, so that a POST may come
+ * to another replica than the one that has the stream.
+ */
 export class HttpSse {
-  readonly #options: HttpSseOptions;
+  readonly #options: AdoptionOptions;
+  readonly #adoption: Adoption;
 
-  constructor(options: HttpSseOptions) {
+  constructor(options: AdoptionOptions) {
     this.#options = options;
+    this.#adoption = new Adoption(options);
   }
 
   /** `GET /sse`: the stream. @throws AppError */
-  async open(_exchange: Exchange): Promise<void> {
-    void this.#options;
-    throw new AppError('not-found', 'Not served here');
+  async open(exchange: Exchange): Promise<void> {
+    const { req, reply, server, pathToken } = exchange;
+    const live = await this.#options.sessions.enter(tokenOf(exchange), reply);
+    if (server !== undefined && !serverOf(live.record, server)) throw notInSession(live.record, server);
+    const start = await this.#adoption.start(live, server, single(req.headers['last-event-id']), reply);
+    const address = server === undefined ? { id: start.id } : { id: start.id, server };
+    await new SseStream(this.#options, live, reply, start).run(endpointOf(address, pathToken));
   }
 
   /**
-   * `POST /messages`: one message of a client.
+   * `POST /messages`: one message of a client. Answered with 202 when it is on its way; the rest is told by the stream.
    * @param value the body, parsed
    * @throws AppError
    */
-  async post(_exchange: Exchange, _value: unknown, _body: Buffer): Promise<void> {
-    throw new AppError('not-found', 'Not served here');
+  async post(exchange: Exchange, value: unknown, body: Buffer): Promise<void> {
+    const { req, reply } = exchange;
+    const live = await this.#options.sessions.enter(tokenOf(exchange), reply);
+    const message = validated(value);
+    const address = addressOf(req.url ?? '');
+    if (address === 'malformed') throw connectionOver();
+    if (address === 'absent')
+      throw new AppError('connection.missing', 'session_id is missing: open GET /sse, and post to where it says');
+    try {
+      if (isRequest(message) && message.method === 'initialize') await this.#initialize(live, address, message);
+      else {
+        const conversation = await this.#conversation(live, address);
+        await pass(conversation, { message, payload: singleLine(body), key: keyOf(exchange) });
+      }
+    } catch (error) {
+      refuse(reply, idOf(value), error);
+      return;
+    }
+    reply.accept(202);
   }
+
+  async #initialize(live: LiveSession, address: Address, { id, params = {} }: RpcRequest): Promise<void> {
+    const requested = params.protocolVersion;
+    const protocolVersion = SPOKEN.includes(requested) ? (requested as string) : VERSIONS[0];
+    const opened = await this.#options.connections.openSse(live, { ...address, protocolVersion }, params);
+    await opened.conversation.tell({ jsonrpc: '2.0', id, result: { ...opened.result } });
+  }
+
+  /** @throws AppError `connection.over` */
+  async #conversation(live: LiveSession, { id, server }: Address): Promise<Conversation> {
+    const conversation = await this.#options.connections.find(live, id);
+    if (conversation?.record.transport !== 'sse' || conversation.record.server !== server) throw connectionOver();
+    return conversation;
+  }
+}
+
+async function pass(conversation: Conversation, incoming: IncomingRequest | IncomingNotice): Promise<void> {
+  if (!isIncomingRequest(incoming)) {
+    await conversation.notify(incoming);
+    return;
+  }
+  const { id, method } = incoming.message;
+  if (method === 'ping') {
+    // The peer of the client is this gateway (2024-11-05, basic/utilities/ping).
+    await conversation.tell({ jsonrpc: '2.0', id, result: {} });
+    return;
+  }
+  try {
+    await conversation.post(incoming);
+  } catch (cause) {
+    const error = asAppError(cause);
+    if (error.status !== 200) throw error;
+    // It is the answer to the request: it goes where answers go.
+    await conversation.tell(rpcError(id, error.rpcCode, error.message, error.data));
+  }
+}
+
+const isIncomingRequest = (incoming: IncomingRequest | IncomingNotice): incoming is IncomingRequest =>
+  isRequest(incoming.message);
+
+/** Says by HTTP why nothing was done: no answer comes by the stream. */
+function refuse(reply: Reply, id: RequestId | null, cause: unknown): void {
+  if (cause instanceof HostRefused) {
+    // The server's own refusal of `initialize`, as it worded it.
+    reply.json(400, JSON.stringify({ jsonrpc: '2.0', id, error: cause.data }));
+    return;
+  }
+  const error = asAppError(cause);
+  const isUnfit = error.code === 'server.failed' || error.code === 'server.stopped';
+  if (!isUnfit) throw error;
+  // Not 200, as it is where the answer to a POST is the answer to its request.
+  const retryAfter: Record<string, string> =
+    error.retryAfter === undefined ? {} : { 'retry-after': String(error.retryAfter) };
+  const body = rpcError(id, error.rpcCode, error.message, error.data);
+  reply.json(error.status, JSON.stringify(body), retryAfter);
 }
