@@ -17,6 +17,9 @@ const UNRELATED = /^notifications\/(?:(?:tools|prompts|resources)\/list_changed|
 /** The one request that may change something outside of the server. */
 const CALL = 'tools/call';
 
+/** The requests in which a server may have something to ask (2026-07-28, basic/patterns/mrtr, "Supported Requests"). */
+const ASKING: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read']);
+
 const encode = (message: object): Buffer => Buffer.from(JSON.stringify(message));
 
 /**
@@ -205,7 +208,11 @@ export class Channel implements ServerEvents {
       return;
     }
     if (post.type === 'response') {
-      if (this.#asked.delete(post.id)) this.#send(payload);
+      const asked = this.#asked.get(post.id);
+      if (!asked) return;
+      this.#asked.delete(post.id);
+      this.#goesOn(asked.stream);
+      this.#send(payload);
       return;
     }
     if (post.method === 'notifications/initialized') this.#confirm();
@@ -302,7 +309,8 @@ export class Channel implements ServerEvents {
 
   /**
    * The stream that a server's notification or request belongs to. stdio does not say, so: progress goes where its token
-   * came from, what concerns the lists to the standalone stream, and the rest to the request that began last.
+   * came from, what concerns the lists to the standalone stream, and the rest to the request that began last, or went on last
+   * with an answer of the client; a question to one in which servers do ask.
    */
   #streamFor(message: RpcMessage, related: RequestId | undefined): Stream {
     const told = related === undefined ? undefined : this.#running.get(related);
@@ -315,6 +323,18 @@ export class Channel implements ServerEvents {
         if ((stream.post as RequestPost).progress === token) return stream;
       }
     }
-    return [...this.#running.values()].at(-1) ?? this.log.standalone;
+    const running = [...this.#running.values()];
+    const asking = isRequest(message)
+      ? running.findLast(({ post }) => ASKING.has((post as RequestPost).method))
+      : undefined;
+    return asking ?? running.at(-1) ?? this.log.standalone;
+  }
+
+  /** What the server says next is most likely about this request. */
+  #goesOn(stream: Stream): void {
+    const { id } = (stream.post ?? {}) as Partial<RequestPost>;
+    if (id === undefined || this.#running.get(id) !== stream) return;
+    this.#running.delete(id);
+    this.#running.set(id, stream);
   }
 }

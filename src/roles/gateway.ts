@@ -36,7 +36,7 @@ async function startGateway(config: Config, main: string, log: Logger): Promise<
     // The balancer is to see it before anything is refused.
     plane.refuse();
     await clock.sleep(config.drainMs);
-    const drained = drain(server, GRACE_MS, clock);
+    const drained = drain(server, GRACE_MS, clock, () => plane.cutStreams());
     // Only now, when those who come back do not come here.
     plane.endStreams();
     await drained;

@@ -44,16 +44,27 @@ export async function listen(server: Server, host: string, port: number): Promis
   return `http://${family === 'IPv6' ? `[${reachable}]` : reachable}:${actual}`;
 }
 
-/** Ends a server: takes nothing new, gives what is being answered `graceMs` milliseconds, then closes everything. */
-export async function drain(server: Server, graceMs: number, clock: Clock): Promise<void> {
+/** How long last words may take to reach their clients, milliseconds. */
+const LAST_WORDS_MS = 1000;
+
+/**
+ * Ends a server: takes nothing new, gives what is being answered `graceMs` milliseconds, then closes everything.
+ * @param cut called when that time is over: who is still waiting is to get an answer now
+ */
+export async function drain(server: Server, graceMs: number, clock: Clock, cut?: () => void): Promise<void> {
   if (!server.listening) return;
   const closed = once(server, 'close');
   server.close();
-  const late = clock.now() + graceMs;
+  let late = clock.now() + graceMs;
+  let last = cut;
   // A connection is kept after its last answer, for the next request, unless it is closed from here.
   for (let open = true; open; ) {
     if (clock.now() < late) server.closeIdleConnections();
-    else server.closeAllConnections();
+    else if (last) {
+      last();
+      last = undefined;
+      late = clock.now() + LAST_WORDS_MS;
+    } else server.closeAllConnections();
     open = await Promise.race([closed.then(() => false), clock.sleep(LOOK_MS).then(() => true)]);
   }
 }

@@ -33,7 +33,7 @@ export async function startManager(config: Config, main: string, log: Logger): P
   });
   held.defer(async () => {
     gateway.refuse();
-    const drained = drain(server, DRAIN_MS, parts.clock);
+    const drained = drain(server, DRAIN_MS, parts.clock, () => gateway.cutStreams());
     // Only now, when those who come back do not come here.
     gateway.endStreams();
     await drained;

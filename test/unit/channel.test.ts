@@ -96,6 +96,22 @@ describe('a channel', () => {
     expect(channels.get('a').busy).toBe(false);
   });
 
+  it('has a question go to a call in which servers ask, and the next to the one that went on last', async () => {
+    await channels.open('a', PARAMS, false);
+    const [first, second] = [call('a', 1), call('a', 2)];
+    const list = recorder();
+    channels.get('a').post('list', { type: 'request', id: 3, method: 'tools/list' }, Buffer.from('{}'), list);
+    servers.last.say({ id: 'q1', method: 'elicitation/create' });
+    expect([first, second, list.heard].map((heard) => heard.length)).toEqual([0, 1, 0]);
+    servers.last.say({ id: 2, result: {} });
+    servers.last.say({ id: 'q2', method: 'elicitation/create' });
+    const third = call('a', 4);
+    const answer = { type: 'response', id: 'q2' } as const;
+    channels.get('a').post('answer', answer, Buffer.from('{"jsonrpc":"2.0","id":"q2","result":{}}'), recorder());
+    servers.last.say({ id: 'q3', method: 'elicitation/create' });
+    expect([first, third].map((heard) => heard.length)).toEqual([2, 0]);
+  });
+
   it('that wakes makes room as one that is opened does', async () => {
     await channels.open('a', PARAMS, false);
     await channels.get('a').sleep();

@@ -3,7 +3,8 @@ import { AppError } from '../../core/errors.ts';
 
 /**
  * The whole body of a request.
- * @throws AppError `request.too-large` (413) above `limit` bytes; the rest is then read and thrown away by Node
+ * @throws AppError `request.too-large` (413) above `limit` bytes; the rest is then read and thrown away by Node;
+ *   `request.invalid` if the client left before its end
  */
 export function readBody(req: IncomingMessage, limit: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
@@ -18,9 +19,11 @@ export function readBody(req: IncomingMessage, limit: number): Promise<Buffer> {
       }
     });
     req.on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
-    req.on('error', reject);
+    const tooEarly = (cause?: unknown) =>
+      reject(new AppError('request.invalid', 'The body ended too early', { cause }));
+    req.on('error', tooEarly);
     req.on('close', () => {
-      if (!req.readableEnded) reject(new AppError('request.invalid', 'The body ended too early'));
+      if (!req.readableEnded) tooEarly();
     });
   });
 }

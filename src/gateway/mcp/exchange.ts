@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { AppError } from '../../core/errors.ts';
 import type { ServerName } from '../../core/ids.ts';
-import { asMessage, type RpcMessage } from '../../core/json-rpc.ts';
+import { asMessage, type RpcError, type RpcMessage, type RpcRequest, type RpcResult } from '../../core/json-rpc.ts';
 import { bearer, single } from './guards.ts';
 import type { Reply } from './reply.ts';
 
@@ -26,9 +26,29 @@ export function keyOf({ req }: Exchange): string {
   return single(req.headers['idempotency-key'])?.slice(0, 256) || randomUUID();
 }
 
-/** @throws AppError `request.invalid` */
+/**
+ * A message as MCP has it. What servers do not take for one they drop without a word, and its sender would wait for ever.
+ * @throws AppError `request.invalid`
+ */
 export function validated(value: unknown): RpcMessage {
   const message = asMessage(value);
-  if (typeof message === 'string') throw new AppError('request.invalid', `Not a JSON-RPC message: ${message}`);
-  return message;
+  const wrong = typeof message === 'string' ? message : flawOf(message);
+  if (wrong !== undefined) throw new AppError('request.invalid', `Not a JSON-RPC message: ${wrong}`);
+  return message as RpcMessage;
+}
+
+/** What MCP asks of a message beyond JSON-RPC (2025-11-25, basic, "Messages", and basic/utilities/progress). */
+function flawOf(message: RpcMessage): string | undefined {
+  const { id, method, params, result, error } = message as Partial<RpcRequest & RpcResult & RpcError>;
+  if (typeof id === 'number' && !Number.isSafeInteger(id)) return '"id" must be a string or an integer';
+  if (method === undefined) return undefined;
+  if (result !== undefined || error !== undefined)
+    return 'a message with "method" must have neither "result" nor "error"';
+  const { _meta } = params ?? {};
+  if (_meta === undefined) return undefined;
+  if (typeof _meta !== 'object' || _meta === null || Array.isArray(_meta)) return '"_meta" must be an object';
+  const { progressToken } = _meta as { progressToken?: unknown };
+  if (progressToken === undefined || typeof progressToken === 'string' || Number.isSafeInteger(progressToken))
+    return undefined;
+  return '"progressToken" must be a string or an integer';
 }

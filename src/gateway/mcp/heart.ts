@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 
-const BEAT = ': \n\n';
+/** A comment: nobody takes it for an event. */
+export const BEAT = ': \n\n';
 
 /**
  * Knows the answers that are not complete. It keeps open streams alive through whatever closes silent connections, by a
@@ -9,6 +10,7 @@ const BEAT = ': \n\n';
 export class Heart implements Disposable {
   readonly #streams = new Set<ServerResponse>();
   readonly #movers = new Set<() => void>();
+  readonly #lastWords = new Set<() => void>();
   #ending = false;
   readonly #timer: NodeJS.Timeout;
 
@@ -37,6 +39,21 @@ export class Heart implements Disposable {
     if (this.#ending) queueMicrotask(move);
     else this.#movers.add(move);
     return () => void this.#movers.delete(move);
+  }
+
+  /**
+   * Has `say` called when the connections that are left are about to be cut.
+   * @returns the opposite: the answer is complete
+   */
+  onCut(say: () => void): () => void {
+    this.#lastWords.add(say);
+    return () => void this.#lastWords.delete(say);
+  }
+
+  /** The time is over that answers were given to finish: who still waits is told. */
+  cut(): void {
+    for (const say of this.#lastWords) say();
+    this.#lastWords.clear();
   }
 
   /** This gateway ends: whoever can go on elsewhere does. */

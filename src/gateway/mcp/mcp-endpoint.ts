@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { MAX_MESSAGE } from '../../core/channel.ts';
 import { AppError, asAppError } from '../../core/errors.ts';
@@ -10,6 +11,7 @@ import { checkOrigin, checkPost, type GuardOptions } from './guards.ts';
 import { Heart } from './heart.ts';
 import { HttpSse } from './http-sse/http-sse.ts';
 import { ModernHttp } from './modern/modern-http.ts';
+import type { RequestStates } from './modern/request-state.ts';
 import { HttpReply, type Reply, type StreamOptions } from './reply.ts';
 import { StreamableHttp } from './streamable-http.ts';
 import { isModern } from './versions.ts';
@@ -21,6 +23,7 @@ export interface McpEndpointOptions extends ConnectionsOptions {
   readonly bodyLimitBytes: number;
   /** A session's token may be given in the path: `/t/{token}/mcp`. */
   readonly tokenInPath: boolean;
+  readonly states: RequestStates;
 }
 
 type Place = 'mcp' | 'sse' | 'messages';
@@ -42,7 +45,7 @@ export class McpEndpoint implements Disposable {
   constructor(options: McpEndpointOptions) {
     this.#options = options;
     this.#heart = new Heart(options.streams.heartbeatMs);
-    const parts = { ...options, connections: new Connections(options) };
+    const parts = { ...options, connections: new Connections(options), heart: this.#heart };
     this.#streamable = new StreamableHttp(parts);
     this.#modern = new ModernHttp(parts);
     this.#sse = new HttpSse(parts);
@@ -66,6 +69,11 @@ export class McpEndpoint implements Disposable {
   /** Ends all open streams: their clients come back to whoever serves then. */
   endStreams(): void {
     this.#heart.endAll();
+  }
+
+  /** The connections that are left are about to be cut: who waits for an answer is told so. */
+  cutStreams(): void {
+    this.#heart.cut();
   }
 
   [Symbol.dispose](): void {
@@ -106,6 +114,7 @@ export class McpEndpoint implements Disposable {
     try {
       const value = parse(body);
       id = idOf(value);
+      checkDepth(value, body.length);
       await work(value, body);
     } catch (error) {
       this.#fail(reply, error, id);
@@ -120,9 +129,25 @@ export class McpEndpoint implements Disposable {
 }
 
 function parse(body: Buffer): unknown {
+  // What is not, would be another text for each who reads it (2025-11-25, basic/transports: "MUST be UTF-8 encoded").
+  if (!isUtf8(body)) throw new AppError('request.unparsable', 'The body is not UTF-8');
   try {
     return JSON.parse(body.toString());
   } catch {
     throw new AppError('request.unparsable', 'The body is not JSON');
+  }
+}
+
+/** Levels of arrays and objects in one message. JSON of some thousands could be read, but neither walked nor written again. */
+const MAX_DEPTH = 500;
+
+/** @throws AppError `request.invalid` */
+function checkDepth(value: unknown, bytes: number): void {
+  if (bytes <= 2 * MAX_DEPTH) return; // each level takes two
+  let level = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH)
+      throw new AppError('request.invalid', `The body is nested more than ${MAX_DEPTH} levels deep`);
+    level = level.flatMap((item) => (typeof item === 'object' && item !== null ? Object.values(item) : []));
   }
 }

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import type { RequestCursor } from './event-id.ts';
 import type { IncomingNotice } from './incoming.ts';
 import { postKind } from './post-kind.ts';
 import { Pursuit } from './pursuit.ts';
@@ -19,4 +21,11 @@ export function postNotice(reach: Reach, target: Target, { message, key, payload
       moved: () => resolve(),
     }).start();
   });
+}
+
+/** What tells a server that nobody waits for a request any more (2025-11-25, basic/utilities/cancellation). */
+export function cancellation({ request }: RequestCursor, reason: string): IncomingNotice {
+  const params = { requestId: request, reason };
+  const message = { jsonrpc: '2.0', method: 'notifications/cancelled', params } as const;
+  return { message, payload: JSON.stringify(message), key: randomUUID() };
 }

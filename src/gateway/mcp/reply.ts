@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { AppError } from '../../core/errors.ts';
 import { type RequestId, rpcError } from '../../core/json-rpc.ts';
-import type { Heart } from './heart.ts';
+import { BEAT, type Heart } from './heart.ts';
+import { isModern } from './versions.ts';
 
 export interface StreamOptions {
   /** The `retry:` of a stream: after what time a client comes back, milliseconds. */
@@ -33,7 +34,7 @@ export interface Reply {
    * @param last the answer is complete with it
    */
   send(payload: Buffer, id: (() => string) | undefined, last: boolean): void;
-  /** The whole answer is this JSON. */
+  /** The whole answer is this JSON; in a stream that has begun, its last message. */
   json(status: number, body: Buffer | string, headers?: Readonly<Record<string, string>>): void;
   /** The answer is only a status: 202 for what needs none, 200 for a DELETE. */
   accept(status: 200 | 202): void;
@@ -57,6 +58,8 @@ export class HttpReply implements Reply {
   readonly #options: StreamOptions;
   readonly #heart: Heart;
   readonly #closers: (() => void)[] = [];
+  /** Its client takes no events up again, and reads errors by the rules of the newer revisions. */
+  readonly #modern: boolean;
   #timer: NodeJS.Timeout | undefined;
   #streaming = false;
   #complete: (() => void) | undefined;
@@ -68,6 +71,7 @@ export class HttpReply implements Reply {
     this.#res = res;
     this.#options = options;
     this.#heart = heart;
+    this.#modern = isModern(res.req.headers);
     res.once('close', () => this.#stop());
   }
 
@@ -106,9 +110,7 @@ export class HttpReply implements Reply {
       'cache-control': 'no-cache, no-transform',
       'x-accel-buffering': 'no',
     });
-    const primer = this.primer === undefined ? '' : `id: ${this.primer()}\ndata: \n`;
-    // A field block without data is no event; `retry` alone is taken all the same.
-    this.#res.write(`${primer}retry: ${this.#options.retryMs}\n\n`);
+    this.#res.write(this.#modern ? BEAT : this.#opening());
     this.#heart.add(this.#res);
     this.#watch();
   }
@@ -129,6 +131,10 @@ export class HttpReply implements Reply {
   json(status: number, body: Buffer | string, headers: Readonly<Record<string, string>> = {}): void {
     if (this.closed) return;
     clearTimeout(this.#timer);
+    if (this.#streaming) {
+      this.send(Buffer.from(body), undefined, true);
+      return;
+    }
     this.#res.writeHead(status, { 'content-type': JSON_TYPE, 'content-length': Buffer.byteLength(body), ...headers });
     this.#res.end(body);
   }
@@ -145,18 +151,27 @@ export class HttpReply implements Reply {
   }
 
   fail(error: AppError, id: RequestId | null): void {
-    const body = JSON.stringify(rpcError(id, error.rpcCode, error.message, error.data));
-    if (this.#streaming) {
-      this.send(Buffer.from(body), undefined, true);
-      return;
-    }
+    const answer = rpcError(id, error.rpcCode, error.message, error.data);
+    // The newer revisions have no null for an id that is not known (2026-07-28, schema `JSONRPCErrorResponse`).
+    const body = JSON.stringify(this.#modern && id === null ? { ...answer, id: undefined } : answer);
     const headers: Record<string, string> = {};
     if (error.retryAfter !== undefined) headers['retry-after'] = String(error.retryAfter);
     if (error.status === 401) headers['www-authenticate'] = 'Bearer';
     if (error.status === 413) headers.connection = 'close';
     // To try again helps nobody there: the answer is the error, and not the lack of one.
     const settled = id !== null && (error.code === 'server.failed' || error.code === 'server.stopped');
-    this.json(settled ? 200 : error.status, body, headers);
+    this.json(settled ? 200 : this.#statusOf(error), body, headers);
+  }
+
+  /** The field block that a stream begins with; one without data is no event, but `retry` alone is taken all the same. */
+  #opening(): string {
+    const primer = this.primer === undefined ? '' : `id: ${this.primer()}\ndata: \n`;
+    return `${primer}retry: ${this.#options.retryMs}\n\n`;
+  }
+
+  /** A method that is not there is a resource that is not there (2026-07-28, transports, "Protocol Version Header"). */
+  #statusOf(error: AppError): number {
+    return this.#modern && error.code === 'method.unknown' ? 404 : error.status;
   }
 
   /**

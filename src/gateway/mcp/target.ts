@@ -7,6 +7,8 @@ import type { SessionRecord } from '../../core/session.ts';
 export interface ServerFacts {
   readonly capabilities: Readonly<Record<string, unknown>>;
   readonly instructions?: string;
+  /** Name and version, as the server says (`Implementation`). */
+  readonly serverInfo?: object;
 }
 
 /** One server of one connection, as this gateway sees it: where its channel is. All of it can be found again. */

@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../../core/clock.ts';
+import { AppError } from '../../../core/errors.ts';
+import type { RpcMessage, RpcRequest } from '../../../core/json-rpc.ts';
+import { within } from '../../../core/within.ts';
+import type { Conversation } from '../conversation.ts';
+import type { Reply } from '../reply.ts';
+import type { Fields } from './fields.ts';
+
+/**
+ * The result of a request of this gateway's own. What else the server says on its stream is dropped.
+ * @param ms how long it is waited for, milliseconds
+ * @param key idempotency key
+ * @throws AppError also for a JSON-RPC error of the server
+ */
+export function ask(
+  conversation: Conversation,
+  method: string,
+  params: Fields,
+  { clock, ms, key = randomUUID() }: { readonly clock: Clock; readonly ms: number; readonly key?: string },
+): Promise<Fields> {
+  const message: RpcRequest = { jsonrpc: '2.0', id: key, method, params };
+  const late = () => new AppError('server.busy', `No answer to ${method} within ${ms / 1000} s`, { retryAfter: 1 });
+  return within(clock, ms, late, (signal) => {
+    const answer = new Answer(signal);
+    conversation.request({ message, payload: JSON.stringify(message), key }, answer);
+    return answer.result;
+  });
+}
+
+/** Takes an answer that goes to no client. */
+class Answer implements Reply {
+  primer: (() => string) | undefined;
+  readonly congested = false;
+  readonly result: Promise<Fields>;
+  readonly #signal: AbortSignal;
+  readonly #settle: PromiseWithResolvers<Fields> = Promise.withResolvers();
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+    this.result = this.#settle.promise;
+  }
+
+  get closed(): boolean {
+    return this.#signal.aborted;
+  }
+  onClose(callback: () => void): void {
+    this.#signal.addEventListener('abort', callback, { once: true });
+  }
+  onDrain(): void {}
+  startTimer(): void {}
+  posted(): void {}
+  stream(): void {}
+  accept(): void {}
+
+  send(payload: Buffer, _id: (() => string) | undefined, last: boolean): void {
+    if (last) this.json(200, payload);
+  }
+  json(_status: number, body: Buffer | string): void {
+    const message = JSON.parse(body.toString()) as RpcMessage;
+    if ('result' in message) this.#settle.resolve(message.result);
+    else this.fail(new AppError('upstream.failed', 'error' in message ? message.error.message : 'no answer'));
+  }
+  end(): void {
+    this.fail(new AppError('upstream.failed', 'The server did not answer'));
+  }
+  fail(error: AppError): void {
+    this.#settle.reject(error);
+  }
+}

@@ -1,0 +1,40 @@
+import type { RequestId, RpcRequest } from '../../../core/json-rpc.ts';
+import type { IncomingRequest } from '../incoming.ts';
+import { type ModernClient, serverMeta } from './client-meta.ts';
+import { asFields, digestOf } from './fields.ts';
+
+/** One request of a modern client. */
+export interface Call {
+  /** As the client sent it. */
+  readonly request: RpcRequest;
+  readonly client: ModernClient;
+  /** Idempotency key. */
+  readonly key: string;
+  /**
+   * The id by which the server knows it, and its progress token: clients share a channel, but choose their ids by
+   * themselves. The same whenever the request is sent again with its key.
+   */
+  readonly serverId: string;
+  /** Under which the client wants its progress; undefined: it does not. */
+  readonly progressToken: RequestId | undefined;
+}
+
+export function newCall(request: RpcRequest, client: ModernClient, key: string): Call {
+  const token = asFields(request.params?._meta)?.progressToken as RequestId | undefined;
+  return { request, client, key, serverId: digestOf([key, request.id, request.method]), progressToken: token };
+}
+
+/** The request, as a server of an earlier revision is to get it. */
+export function incomingOf({ request, key, serverId, progressToken }: Call): IncomingRequest {
+  const { _meta, inputResponses: _responses, requestState: _state, ...params } = request.params ?? {};
+  const kept = serverMeta(_meta);
+  const meta = progressToken === undefined ? kept : { ...kept, progressToken: serverId };
+  const { method } = request;
+  const message: RpcRequest = {
+    jsonrpc: '2.0',
+    id: serverId,
+    method,
+    params: meta === undefined ? params : { ...params, _meta: meta },
+  };
+  return { message, payload: JSON.stringify(message), key };
+}
