@@ -2,6 +2,8 @@ import { textOf } from '../support/mcp-clients.ts';
 
 /** What the calls of a client are made of: an official client, whichever of its versions. */
 export interface CallingClient {
+  /** It drops a progress notification that comes in one piece with the answer, as after a break (SDK v1, `EventSource`). */
+  readonly dropsProgress?: true;
   call(tool: string, args: Record<string, unknown>, onProgress?: (progress: number) => void): Promise<object>;
   close(): Promise<void>;
 }
@@ -43,18 +45,25 @@ export async function make(client: CallingClient, tool: Tool, id: string): Promi
   try {
     const args = { id, ...(tool === 'long' ? { ms } : {}), ...(tool === 'progress' ? { steps: STEPS } : {}) };
     const answer = textOf(await client.call(tool, args, (step) => progress.push(step)));
-    const error = wrong(tool, id, answer, progress);
+    const error = wrong(tool, id, answer, progress, client.dropsProgress);
     return { ...waited(), ...(error ? { error } : {}), ...(tool === 'count' ? { count: Number(answer) } : {}) };
   } catch (error) {
     return { ...waited(), error: wordsOf(error) };
   }
 }
 
-function wrong(tool: Tool, id: string, answer: string, progress: readonly number[]): string | undefined {
+function wrong(
+  tool: Tool,
+  id: string,
+  answer: string,
+  progress: readonly number[],
+  isCutShort = false,
+): string | undefined {
   if (tool === 'count' ? !/^\d+$/.test(answer) : answer !== id) return `wrong answer: ${answer}`;
   const steps = progress.join(' ');
   const all = Array.from({ length: STEPS }, (_, index) => index + 1).join(' ');
-  return tool === 'progress' && steps !== all ? `progress: ${steps}` : undefined;
+  const isRight = isCutShort ? all.startsWith(steps) : steps === all;
+  return tool === 'progress' && !isRight ? `progress: ${steps}` : undefined;
 }
 
 /** What the client was told, without what differs between its versions and from one time to the next. */

@@ -16,6 +16,8 @@ export interface Fault {
   readonly short?: boolean;
   /** What a client may be told; nothing, if this is absent. */
   readonly mayFail?: RegExp;
+  /** It cuts connections of clients: what that costs a kind of client is allowed besides (clients.ts, `CUT_OFF`). */
+  readonly cuts?: true;
   /** Why it cannot be done here. */
   readonly unable?: (scene: Scene) => Promise<string | undefined>;
   /** Resolves when it is over, as far as whoever does it is concerned. */
@@ -55,6 +57,7 @@ export const FAULTS: readonly Fault[] = [
   ...[1, 2, 3].map((number) => ({
     name: `SIGKILL of gateway ${number}`,
     short: number === 1,
+    cuts: true as const,
     inject: async ({ stack }: Scene) => stack.signal(await replica(stack, 'gateway', number), GATEWAY, 'SIGKILL'),
   })),
   {
@@ -74,6 +77,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'SIGKILL of HAProxy',
     mayFail: BROKEN,
+    cuts: true,
     inject: async ({ stack }) => stack.signal(await replica(stack, 'haproxy'), PROXY, 'SIGKILL'),
   },
   {

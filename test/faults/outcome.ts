@@ -1,4 +1,5 @@
 import type { Call } from './calls.ts';
+import { type ClientKind, CUT_OFF } from './clients.ts';
 import type { Fault } from './faults.ts';
 import type { Ledger, Terminal } from './terminal.ts';
 
@@ -27,11 +28,17 @@ export interface Aftermath {
 
 /** Counts, and judges by what the fault may cost. */
 export function outcomeOf(
-  { name, mayFail }: Pick<Fault, 'name' | 'mayFail'>,
+  { name, mayFail, cuts }: Pick<Fault, 'name' | 'mayFail' | 'cuts'>,
   terminals: readonly Terminal[],
   { lost, leftOver, problems }: Aftermath,
 ): Outcome {
-  const rows = terminals.map((terminal) => ({ calls: terminal.takeCalls(), ledger: terminal.ledger }));
+  const rows = terminals.map((terminal) => ({
+    kind: terminal.kind,
+    calls: terminal.takeCalls(),
+    ledger: terminal.ledger,
+  }));
+  const isAllowed = (kind: ClientKind, error: string): boolean =>
+    mayFail?.test(error) === true || (cuts === true && CUT_OFF[kind]?.test(error) === true);
   const calls = rows.flatMap((row) => row.calls);
   const failed = Map.groupBy(
     calls.flatMap(({ error }) => error ?? []),
@@ -40,7 +47,9 @@ export function outcomeOf(
   const twice = rows.flatMap((row) => row.calls.filter(({ id }) => (row.ledger.get(id) ?? 0) > 1));
   const unrun = rows.flatMap((row) => row.calls.filter(({ id, error }) => !error && !row.ledger.has(id)));
   const wrong = [
-    ...[...failed.keys()].filter((error) => !mayFail?.test(error)).map((error) => `failed: ${error}`),
+    ...rows.flatMap(({ kind, calls: own }) =>
+      own.flatMap(({ error }) => (error && !isAllowed(kind, error) ? [`failed (${kind}): ${error}`] : [])),
+    ),
     ...twice.map(({ id }) => `ran twice: ${id}`),
     ...unrun.map(({ id }) => `answered, but did not run: ${id}`),
     ...rows.flatMap((row) => miscounted(row.calls, row.ledger)),

@@ -65,7 +65,7 @@ export class Suite implements AsyncDisposable {
     return this.#outcome(fault, problems);
   }
 
-  async #outcome(fault: Pick<Fault, 'name' | 'mayFail'>, problems: string[]): Promise<Outcome> {
+  async #outcome(fault: Pick<Fault, 'name' | 'mayFail' | 'cuts'>, problems: string[]): Promise<Outcome> {
     for (const terminal of this.#terminals) terminal.watch();
     const unwell = () => this.#terminals.filter((terminal) => !terminal.isWell);
     await eventually('all are well', async () => unwell().length === 0, WELL_MS).catch(() => {});

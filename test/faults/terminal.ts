@@ -16,6 +16,7 @@ export type Ledger = ReadonlyMap<string, number>;
 export class Terminal {
   readonly name: string;
   readonly session: string;
+  readonly kind: ClientKind;
   readonly #client: CallingClient;
   readonly #ledger: string;
   readonly #end = new AbortController();
@@ -24,9 +25,10 @@ export class Terminal {
   #serial = 0;
   #goodInARow = 0;
 
-  private constructor(name: string, session: string, client: CallingClient, ledger: string) {
+  private constructor(name: string, session: string, kind: ClientKind, client: CallingClient, ledger: string) {
     this.name = name;
     this.session = session;
+    this.kind = kind;
     this.#client = client;
     this.#ledger = ledger;
     this.#loop = this.#callAgainAndAgain();
@@ -35,7 +37,7 @@ export class Terminal {
   static async open(stack: Stack, name: string, kind: ClientKind): Promise<Terminal> {
     const { session, token, ledger } = await stack.open(name);
     const client = await CLIENTS[kind](stack.url, token);
-    return new Terminal(name, session.id, client, ledger);
+    return new Terminal(name, session.id, kind, client, ledger);
   }
 
   async #callAgainAndAgain(): Promise<void> {
