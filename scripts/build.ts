@@ -86,7 +86,7 @@ await build({
     cli: 'src/cli/main.ts',
     logger: 'src/telemetry/logger.ts',
     'host-metrics': 'src/host/metrics.ts',
-    'servers/filesystem': '@modelcontextprotocol/server-filesystem/dist/index.js',
+    'servers/filesystem': 'src/servers/filesystem/index.ts',
     'servers/proxmox': 'src/servers/proxmox/index.ts',
   },
   splitting: true,

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, readFileSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
-import { ListRootsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+import { ListRootsRequestSchema, ResourceUpdatedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { TestManager } from '../support/manager.ts';
 import { textOf, transport } from '../support/mcp-clients.ts';
 import { TOOL_CLIENTS, type ToolClient } from '../support/tool-clients.ts';
@@ -69,6 +70,23 @@ describe.each(TOOL_CLIENTS)('$name', ({ name: clientName, open }) => {
       expect(readFileSync(file, 'utf8')).toBe(before);
     });
 
+    it('watches', async () => {
+      const { text: started } = await call('fs_watch_start', { path: inside('docs') });
+      const { cursor, watch, mode } = JSON.parse(started);
+      expect(mode).toBe('native');
+      const file = inside('docs/watched.txt');
+      writeFileSync(file, clientName);
+      const { text: told } = await call('fs_changes', { cursor, wait_seconds: 10 });
+      expect(JSON.parse(told)).toMatchObject({
+        watch,
+        overflow: false,
+        changes: [{ path: file, type: 'file', kind: 'created' }],
+      });
+      rmSync(file);
+      const { isError } = await call('fs_watch_start', { path: inside('way-out') });
+      expect(isError).toBe(true);
+    });
+
     it('is refused what is outside of the workspace', async () => {
       const ways = [join(manager.state, 'credential'), inside('../state/credential'), inside('way-out/credential')];
       for (const way of ways) {
@@ -77,6 +95,27 @@ describe.each(TOOL_CLIENTS)('$name', ({ name: clientName, open }) => {
         expect(text).not.toContain(manager.credential);
       }
     });
+  });
+});
+
+describe.each([
+  { path: '/mcp', uriOf: (uri: string) => `filesystem+${uri}` },
+  { path: '/mcp/filesystem', uriOf: (uri: string) => uri },
+])('a subscription at $path', ({ path, uriOf }) => {
+  it('tells of changes in and below a directory', async () => {
+    const client = new Client({ name: 'test', version: '1.0.0' });
+    const updated: string[] = [];
+    client.setNotificationHandler(ResourceUpdatedNotificationSchema, ({ params }) => void updated.push(params.uri));
+    await client.connect(transport(`${manager.url}${path}`, token) as never);
+    onTestFinished(() => client.close());
+    expect(client.getServerCapabilities()?.resources?.subscribe).toBe(true);
+    const uri = uriOf(pathToFileURL(manager.workspace).href);
+    expect((await client.listResources()).resources).toEqual([expect.objectContaining({ uri })]);
+    await client.subscribeResource({ uri });
+    const file = join(manager.workspace, 'docs', `subscribed-${path.length}.txt`);
+    writeFileSync(file, '');
+    onTestFinished(() => rmSync(file));
+    await eventually('a notification', async () => updated.includes(uri));
   });
 });
 

@@ -118,7 +118,7 @@ function confinement(policy: ContainerPolicy, entry: CatalogueEntry | undefined,
     Init: true,
     Tmpfs: {
       '/tmp': 'rw,noexec,nosuid,nodev,size=64m,mode=1777',
-      [CONFIG]: `rw,noexec,nosuid,nodev,size=4m,mode=0700,uid=${uid},gid=${gid}`,
+      [CONFIG]: `rw,noexec,nosuid,nodev,size=32m,mode=0700,uid=${uid},gid=${gid}`,
     },
     LogConfig: { Type: 'local', Config: { 'max-size': LOG_SIZE, 'max-file': '2' } },
     // The controller restarts.
