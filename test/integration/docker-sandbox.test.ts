@@ -78,7 +78,7 @@ requires('docker')('the sandbox of an instance', () => {
       Devices: null,
       Tmpfs: {
         '/tmp': 'rw,noexec,nosuid,nodev,size=64m,mode=1777',
-        '/config': `rw,noexec,nosuid,nodev,size=4m,mode=0700,uid=${DEVELOPER.uid},gid=${DEVELOPER.gid}`,
+        '/config': `rw,noexec,nosuid,nodev,size=32m,mode=0700,uid=${DEVELOPER.uid},gid=${DEVELOPER.gid}`,
       },
     });
     expect(Mounts.map(({ Type, Destination, RW }) => [Type, Destination, RW]).sort()).toEqual(
