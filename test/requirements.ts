@@ -3,8 +3,13 @@
  * server or an intermediary. A test cites one by putting its id in brackets into its title; test/unit/requirements.test.ts
  * fails for an id that no test cites, and for a citation of an id that is not here.
  *
- * Sections are those of the specification of 2025-11-25, in modelcontextprotocol/modelcontextprotocol,
- * docs/specification/2025-11-25/basic; `README` is ours.
+ * Sections are those of modelcontextprotocol/modelcontextprotocol, docs/specification/{revision}: of `basic` of 2025-11-25 where a
+ * row names no revision. `README`, `architecture` and `attack cases` are ours.
+ *
+ * Not here: what binds only clients, or authorization servers, of which there is none (a session's token is issued here, and
+ * authorization is optional: no protected resource metadata). What binds the servers behind us, of whose messages we change
+ * nothing but names and envelopes: schemas and contents of tools, prompts and resources, completion, what an elicitation may
+ * ask for, `x-mcp-header` (no server that we list has any), what a log message may hold. Tasks and extensions: not offered.
  */
 export const REQUIREMENTS = {
   'post.accept':
@@ -36,12 +41,99 @@ export const REQUIREMENTS = {
   'version.negotiate':
     'lifecycle, Version Negotiation: a version that is spoken here is answered with itself, any other with the newest',
   'origin.check': 'transports, Security Warning: a foreign Origin is refused with 403; a foreign Host too',
+  'post.utf8':
+    'transports, of every revision: messages are UTF-8; a body that is not is refused, and reaches no server',
+  'message.id':
+    'basic, Responses: an answer has the id of its request, an error too; ids are strings or integers, never null',
+  'message.meta': 'basic, _meta: keys that are not ours pass unchanged, in both directions',
+  'stdio.lines': 'transports, stdio: one message is one line, whatever line breaks the client wrote between its tokens',
+  'bridge.stdout': 'transports, stdio: `connect` writes nothing to stdout that is not a message',
+  'lifecycle.capabilities':
+    "lifecycle, Initialization: the answer has version, capabilities and serverInfo; a server's are passed on as they are",
+  'progress.tokens':
+    'utilities/progress: progress has the token that the client chose, whatever its type, and ends with the answer',
+  'cancel.late': 'utilities/cancellation, Timing Considerations: one that comes too late, or for nothing, is ignored',
+  'pages.opaque':
+    'server/utilities/pagination: cursors of servers are passed on, and all pages of all servers are reached',
+  'auth.query': 'authorization, Access Token Usage: a token in a query string is no token',
   'methods.other': 'RFC 9110, section 15.5.6: other methods get 405 with Allow',
   'auth.required': 'authorization, Token Handling: without a valid token 401 with WWW-Authenticate',
   ping: 'utilities/ping: answered at once with an empty result',
   cancel: 'utilities/cancellation: passed on; a cancelled request gets no answer, and its stream ends',
   once: 'README: a call is run once, however often its POST is repeated with one idempotency key',
   'limits.body': 'README: a body above the limit gets 413',
+  'sse.endpoint':
+    '2024-11-05, basic/transports, HTTP with SSE: the stream begins with an `endpoint` event, a URI to POST to',
+  'sse.message':
+    '2024-11-05, basic/transports, HTTP with SSE: what the server says comes as `message` events, each JSON',
+  'sse.origin': '2024-11-05, basic/transports, Security Warning: a foreign Origin is refused at both endpoints',
+  'sse.lifecycle': '2024-11-05, basic/lifecycle: 2024-11-05 is answered with itself, with capabilities and serverInfo',
+  'sse.utilities': '2024-11-05, basic/utilities: ping, progress and cancellation as everywhere',
+  'sse.any-replica': 'architecture, D10: a POST may reach another replica than the one that holds the stream',
+  'sse.adopt': 'architecture, D7: a client whose stream broke opens another, and has what it missed',
+  'sse.over': 'architecture, D6: a session id that never was, is over, or is another session’s gets 404',
+  'modern.endpoint': '2026-07-28, transports/streamable-http: one path for POST; GET and DELETE get 405',
+  'modern.origin': '2026-07-28, transports/streamable-http, Security: a foreign Origin is refused with 403',
+  'modern.body':
+    '2026-07-28, transports/streamable-http, Sending Messages 4, 5: one request or notification; responses and batches get 400, a notification 202',
+  'modern.content':
+    '2026-07-28, transports/streamable-http, Sending Messages 6: an answer is application/json or text/event-stream',
+  'modern.stream':
+    '2026-07-28, transports/streamable-http, Receiving Messages: a stream has only notifications of its request, never a request, and ends with the answer',
+  'modern.disconnect': '2026-07-28, patterns/cancellation: who closes the stream cancels the request',
+  'modern.version-header':
+    '2026-07-28, transports/streamable-http, Protocol Version Header: one that differs from the body, or is missing, gets 400 and -32020',
+  'modern.headers':
+    '2026-07-28, transports/streamable-http, Server Validation: Mcp-Method and Mcp-Name, in base64 too, say what the body says, else 400 and -32020',
+  'modern.header-case':
+    '2026-07-28, transports/streamable-http, Case Sensitivity: names of headers in any case, values as they are',
+  'modern.param-headers':
+    '2026-07-28, transports/streamable-http, Custom Headers: Mcp-Param headers that nobody declared are ignored',
+  'modern.version': '2026-07-28, versioning: an unsupported version gets 400, -32022 and the supported ones',
+  'modern.method': '2026-07-28, transports/streamable-http: an unknown or removed method gets 404 and -32601',
+  'modern.meta': '2026-07-28, basic, _meta: without version or capabilities a request gets 400 and -32602',
+  'modern.capability':
+    '2026-07-28, basic, _meta: what needs a capability that the request does not declare gets 400, -32021 and its name',
+  'modern.result-type': '2026-07-28, basic, Result Responses: every result has a resultType',
+  'modern.id': '2026-07-28, basic, Responses: results and errors have the id of their request',
+  'modern.codes': '2026-07-28, basic, Error Codes: -32002 of a server becomes -32602 for a resource that is not there',
+  'modern.stateless':
+    '2026-07-28, basic, Statelessness: each request stands alone; no session id is given or looked at, and any replica serves it',
+  'modern.discover': '2026-07-28, server/discover: versions, capabilities and identity',
+  'modern.lists': '2026-07-28, server/tools: lists do not depend on the requests before',
+  'modern.listen.first': '2026-07-28, patterns/subscriptions, Acknowledgment: the acknowledgment comes first',
+  'modern.listen.filter': '2026-07-28, patterns/subscriptions: only what was asked for, and nothing of any request',
+  'modern.listen.id': '2026-07-28, patterns/subscriptions: everything in the stream has the subscription id',
+  'modern.listen.end':
+    '2026-07-28, patterns/subscriptions, Graceful Closure; patterns/cancellation: when the gateway ends it says so before it closes the stream',
+  'modern.input':
+    '2026-07-28, patterns/mrtr: questions come as input_required, with keys of their own, and the retry is answered',
+  'modern.input.declared': '2026-07-28, patterns/mrtr: nothing is asked that the client has not declared',
+  'modern.input.where':
+    '2026-07-28, patterns/mrtr, Supported Requests: only tools/call, prompts/get and resources/read get input_required',
+  'modern.state':
+    '2026-07-28, patterns/mrtr: a requestState that was changed, or is of another session or request, is refused',
+  'modern.cache':
+    '2026-07-28, server/utilities/caching: discover, lists and resources/read say ttlMs and cacheScope, the same on all pages; interim results do not',
+  'modern.log': '2026-07-28, server/utilities/logging: log messages only for a request that asks for them',
+  'modern.progress': '2026-07-28, patterns/progress: with the token of the request, and none after the answer',
+  'modern.extensions':
+    '2026-07-28, versioning, Extension Negotiation: an extension that is not offered changes nothing',
+  'wire.id': 'README: every error for a request whose body was read has its id; clients hang on others',
+  'wire.streams':
+    'README: every stream forbids buffering and is kept alive by comments; one that can be taken up again says retry',
+  'wire.cut': 'README: a modern answer that cannot go on ends with an error, or with a result to come back with',
+  'matrix.replica': 'README: each client goes on when its replica is killed',
+  'matrix.gateway': 'README: each client goes on when its gateway is started again',
+  'matrix.instance': 'README: each client is told that the outcome is unknown when the instance is killed, and goes on',
+  'matrix.session': 'README: each client is told what to do when its session is ended',
+  'matrix.token': 'README: each client is told what to do when its token has expired',
+  'fuzz.requests': 'attack cases: any path, header and message gets an answer, and never an internal error',
+  'fuzz.bodies': 'attack cases: bodies of any length, cut off, slow or garbled hold nothing up',
+  'fuzz.memory': 'attack cases: what was sent is forgotten again',
+  'conformance.2025-11-25': 'README: the official conformance suite passes, as a client of 2025-11-25',
+  'conformance.2026-07-28': 'README: the official conformance suite passes, as a client of 2026-07-28',
+  'conformance.replicas': 'README: the official conformance suite passes through replicas without stickiness',
   'survive.kill': 'README: the manager is killed and started again; the same client goes on, its running call included',
   'survive.idle': 'README: 100 idle sessions survive the same, none lost',
   'survive.emptied':

@@ -56,7 +56,12 @@ export class TestManager implements AsyncDisposable {
 
   static async start(setup: ManagerSetup = {}): Promise<TestManager> {
     const manager = new TestManager(setup);
-    await manager.start();
+    try {
+      await manager.start();
+    } catch (error) {
+      await manager[Symbol.asyncDispose]();
+      throw error;
+    }
     return manager;
   }
 

@@ -74,19 +74,23 @@ export class RawMcp {
   }
 
   async post(body: unknown, more: Record<string, string | undefined> = {}): Promise<Answer> {
-    const response = await this.send('POST', body, more);
-    const stream = response.headers.get('content-type')?.startsWith('text/event-stream');
-    const events: ServerEvent[] = [];
-    if (stream) for await (const event of eventsOf(response)) events.push(event);
-    const text = stream ? '' : await response.text();
-    let json: unknown = text;
-    try {
-      json = JSON.parse(text);
-    } catch {
-      // shown as it is
-    }
-    return { status: response.status, headers: response.headers, json, events };
+    return answerOf(await this.send('POST', body, more));
   }
+}
+
+/** All of an answer, to the end of its stream if it is one. */
+export async function answerOf(response: Response): Promise<Answer> {
+  const stream = response.headers.get('content-type')?.startsWith('text/event-stream');
+  const events: ServerEvent[] = [];
+  if (stream) for await (const event of eventsOf(response)) events.push(event);
+  const text = stream ? '' : await response.text();
+  let json: unknown = text;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    // shown as it is
+  }
+  return { status: response.status, headers: response.headers, json, events };
 }
 
 /** The events of a stream, also those without data; ends when it ends. */

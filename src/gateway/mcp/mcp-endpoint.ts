@@ -7,12 +7,13 @@ import type { Logger } from '../../core/logger.ts';
 import { readBody } from './body.ts';
 import { Connections, type ConnectionsOptions } from './connections.ts';
 import { type Exchange, tokenOf } from './exchange.ts';
+import { noteFailure } from './failure-log.ts';
 import { checkOrigin, checkPost, type GuardOptions } from './guards.ts';
 import { Heart } from './heart.ts';
 import { HttpSse } from './http-sse/http-sse.ts';
 import { ModernHttp } from './modern/modern-http.ts';
 import type { RequestStates } from './modern/request-state.ts';
-import { HttpReply, type Reply, type StreamOptions } from './reply.ts';
+import { HttpReply, type StreamOptions } from './reply.ts';
 import { StreamableHttp } from './streamable-http.ts';
 import { isModern } from './versions.ts';
 
@@ -62,7 +63,7 @@ export class McpEndpoint implements Disposable {
       ...(server === undefined ? {} : { server }),
       ...(pathToken === undefined ? {} : { pathToken }),
     };
-    this.#answer(exchange, place as Place).catch((error: unknown) => this.#fail(reply, error, null));
+    this.#answer(exchange, place as Place).catch((error: unknown) => this.#fail(exchange, error, null));
     return true;
   }
 
@@ -107,7 +108,7 @@ export class McpEndpoint implements Disposable {
   }
 
   async #post(exchange: Exchange, work: (value: unknown, body: Buffer) => Promise<void>): Promise<void> {
-    const { req, reply } = exchange;
+    const { req } = exchange;
     this.#options.sessions.check(tokenOf(exchange)); // no memory for a stranger's body
     const body = await readBody(req, Math.min(this.#options.bodyLimitBytes, MAX_MESSAGE));
     let id: RequestId | null = null;
@@ -117,14 +118,14 @@ export class McpEndpoint implements Disposable {
       checkDepth(value, body.length);
       await work(value, body);
     } catch (error) {
-      this.#fail(reply, error, id);
+      this.#fail(exchange, error, id);
     }
   }
 
-  #fail(reply: Reply, cause: unknown, id: RequestId | null): void {
-    const error = asAppError(cause);
-    if (error.code === 'internal') this.#options.log.error({ err: cause }, 'a request failed');
-    reply.fail(error, id);
+  #fail(exchange: Exchange, cause: unknown, id: RequestId | null): void {
+    const { log, sessions } = this.#options;
+    noteFailure(log, exchange, cause, (token) => sessions.check(token));
+    exchange.reply.fail(asAppError(cause), id);
   }
 }
 

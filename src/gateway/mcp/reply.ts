@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { AppError } from '../../core/errors.ts';
+import type { AppError, ErrorCode } from '../../core/errors.ts';
 import { type RequestId, rpcError } from '../../core/json-rpc.ts';
 import { BEAT, type Heart } from './heart.ts';
 import { isModern } from './versions.ts';
@@ -44,6 +44,8 @@ export interface Reply {
   fail(error: AppError, id: RequestId | null): void;
 }
 
+/** To try again helps nobody there: the answer is the error, and not the lack of one. */
+const SETTLED: ReadonlySet<ErrorCode> = new Set(['server.failed', 'server.stopped', 'upstream.failed']);
 const DATA = Buffer.from('data: ');
 const END = Buffer.from('\n\n');
 const JSON_TYPE = 'application/json';
@@ -158,9 +160,8 @@ export class HttpReply implements Reply {
     if (error.retryAfter !== undefined) headers['retry-after'] = String(error.retryAfter);
     if (error.status === 401) headers['www-authenticate'] = 'Bearer';
     if (error.status === 413) headers.connection = 'close';
-    // To try again helps nobody there: the answer is the error, and not the lack of one.
-    const settled = id !== null && (error.code === 'server.failed' || error.code === 'server.stopped');
-    this.json(settled ? 200 : this.#statusOf(error), body, headers);
+    const isSettled = id !== null && SETTLED.has(error.code);
+    this.json(isSettled ? 200 : this.#statusOf(error), body, headers);
   }
 
   /** The field block that a stream begins with; one without data is no event, but `retry` alone is taken all the same. */

@@ -88,9 +88,16 @@ export class SessionCache implements Disposable {
       for (const conversation of conversations.values()) conversation.abandon();
   }
 
-  /** Whether the token was issued here, without a look at the store. @throws AppError `auth.invalid` */
-  check(token: string): void {
-    this.#options.tokens.verify(token);
+  /** Sessions that are known here, and their connections. */
+  get counts(): { readonly sessions: number; readonly connections: number } {
+    let connections = 0;
+    for (const { conversations } of this.#sessions.values()) connections += conversations.size;
+    return { sessions: this.#sessions.size, connections };
+  }
+
+  /** Whose token it is, if it was issued here, without a look at the store. @throws AppError `auth.invalid` */
+  check(token: string): SessionId {
+    return this.#options.tokens.verify(token).session;
   }
 
   /**
