@@ -4,8 +4,8 @@ import type { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import template from '../../config/proxmox-config.json' with { type: 'json' };
 import type { SessionList, SessionView } from '../../src/core/api.ts';
-import { FakePve } from '../fakes/pve.ts';
-import { CLUSTER } from '../fakes/pve-cluster.ts';
+import { ProxmoxSimulator } from '../fakes/proxmox/simulator.ts';
+import { guest } from '../fakes/proxmox/standard-cluster.ts';
 import { listeningOf } from '../support/listening.ts';
 import { TestManager } from '../support/manager.ts';
 import { connect, textOf } from '../support/mcp-clients.ts';
@@ -33,15 +33,14 @@ interface OpenTerminal {
 }
 
 /** A Proxmox host with a guest and an API token for each terminal. */
-function startPve(): Promise<FakePve> {
-  const guest = CLUSTER.find(({ type }) => type === 'qemu');
-  return FakePve.start({
-    resources: numbers.map((i) => ({ ...guest, id: `qemu/${vmidOf(i)}`, type: 'qemu', vmid: vmidOf(i) })),
+function startPve(): Promise<ProxmoxSimulator> {
+  return ProxmoxSimulator.start({
+    state: { guests: new Map(numbers.map((i) => [vmidOf(i), guest({ vmid: vmidOf(i) })])) },
     tokens: Object.fromEntries(numbers.map((i) => [`root@pam!${tokenIdOf(i)}`, secretOf(i)])),
   });
 }
 
-function startManager(pve: FakePve): Promise<TestManager> {
+function startManager(pve: ProxmoxSimulator): Promise<TestManager> {
   const [name, server] = Object.entries(template.servers)[0] ?? [];
   const config = { ...template, servers: { [String(name)]: { ...server, port: pve.port } } };
   return TestManager.start({
@@ -88,7 +87,7 @@ function directoriesOf(manager: TestManager, terminals: readonly OpenTerminal[])
 
 requires('proc')('on Linux', () => {
   requires('tmux')(`${TERMINALS} terminals at once, each with both servers`, () => {
-    let pve: FakePve;
+    let pve: ProxmoxSimulator;
     let manager: TestManager;
     let terminals: OpenTerminal[] = [];
     const shells: Terminal[] = [];

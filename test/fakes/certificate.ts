@@ -1,4 +1,4 @@
-import { generateKeyPairSync, sign } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { isIP } from 'node:net';
 
 /** PEM texts. */
@@ -7,37 +7,79 @@ export interface Certificate {
   readonly cert: string;
 }
 
+/** An authority that issues certificates, as each Proxmox cluster has one. */
+export interface Authority {
+  /** PEM of its own certificate. */
+  readonly cert: string;
+  /** A certificate for `names` (DNS names and IPv4 addresses). */
+  issue(names: readonly string[]): Certificate;
+}
+
 /** A certificate signed by its own key, for `names` (DNS names and IPv4 addresses), as a Proxmox host has one (RFC 5280). */
 export function selfSigned(names: readonly string[]): Certificate {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const keys = keyPair();
+  const cert = certificate({
+    subject: 'fake Proxmox VE',
+    keys,
+    issuer: 'fake Proxmox VE',
+    signer: keys,
+    names,
+    ca: true,
+  });
+  return { key: pem(keys.privateKey), cert };
+}
+
+/** An authority of this name. */
+export function authority(issuer: string): Authority {
+  const signer = keyPair();
+  return {
+    cert: certificate({ subject: issuer, keys: signer, issuer, signer, names: [], ca: true }),
+    issue: (names) => {
+      const keys = keyPair();
+      const cert = certificate({ subject: names[0] ?? issuer, keys, issuer, signer, names, ca: false });
+      return { key: pem(keys.privateKey), cert };
+    },
+  };
+}
+
+const keyPair = () => generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const pem = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }).toString();
+
+interface Wanted {
+  readonly subject: string;
+  readonly keys: { readonly publicKey: KeyObject };
+  readonly issuer: string;
+  readonly signer: { readonly privateKey: KeyObject };
+  readonly names: readonly string[];
+  readonly ca: boolean;
+}
+
+/** PEM of a certificate (RFC 5280). */
+function certificate({ subject, keys, issuer, signer, names, ca }: Wanted): string {
   const algorithm = der(0x30, oid('2a8648ce3d040302')); // ecdsa-with-SHA256
-  const name = der(0x30, der(0x31, der(0x30, oid('550403'), der(0x0c, Buffer.from('fake Proxmox VE'))))); // CN
+  const nameOf = (text: string) => der(0x30, der(0x31, der(0x30, oid('550403'), der(0x0c, Buffer.from(text))))); // CN
   const alternatives = names.map((one) =>
     isIP(one) ? der(0x87, Buffer.from(one.split('.').map(Number))) : der(0x82, Buffer.from(one)),
   );
-  const extensions = der(
-    0x30,
-    der(0x30, oid('551d11'), der(0x04, der(0x30, ...alternatives))), // subjectAltName
-    der(0x30, oid('551d13'), der(0x04, der(0x30, der(0x01, Buffer.from([0xff]))))), // basicConstraints: CA
-  );
+  const extensions = [
+    ...(names.length > 0 ? [der(0x30, oid('551d11'), der(0x04, der(0x30, ...alternatives)))] : []), // subjectAltName
+    ...(ca ? [der(0x30, oid('551d13'), der(0x04, der(0x30, der(0x01, Buffer.from([0xff])))))] : []), // basicConstraints: CA
+  ];
   const toBeSigned = der(
     0x30,
     der(0xa0, der(0x02, Buffer.from([2]))), // version 3
-    der(0x02, Buffer.from([1])), // serial number
+    der(0x02, Buffer.concat([Buffer.from([1]), randomBytes(8)])), // serial number
     algorithm,
-    name,
+    nameOf(issuer),
     der(0x30, der(0x17, Buffer.from('200101000000Z')), der(0x17, Buffer.from('491231235959Z'))),
-    name,
-    publicKey.export({ type: 'spki', format: 'der' }),
-    der(0xa3, extensions),
+    nameOf(subject),
+    keys.publicKey.export({ type: 'spki', format: 'der' }),
+    der(0xa3, der(0x30, ...extensions)),
   );
-  const signature = sign('sha256', toBeSigned, privateKey);
-  const certificate = der(0x30, toBeSigned, algorithm, der(0x03, Buffer.from([0]), signature));
-  const lines = certificate.toString('base64').replace(/(.{64})/g, '$1\n');
-  return {
-    key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-    cert: `-----BEGIN CERTIFICATE-----\n${lines.trimEnd()}\n-----END CERTIFICATE-----\n`,
-  };
+  const signature = sign('sha256', toBeSigned, signer.privateKey);
+  const whole = der(0x30, toBeSigned, algorithm, der(0x03, Buffer.from([0]), signature));
+  const lines = whole.toString('base64').replace(/(.{64})/g, '$1\n');
+  return `-----BEGIN CERTIFICATE-----\n${lines.trimEnd()}\n-----END CERTIFICATE-----\n`;
 }
 
 /** One value in DER: tag, length, content (X.690 section 8.1). */

@@ -10,6 +10,8 @@ import template from '../../config/proxmox-config.json' with { type: 'json' };
 import type { HostAssignment } from '../../src/core/channel.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { openEgress } from '../../src/host/egress-access.ts';
+import { LogRing } from '../../src/host/log-ring.ts';
+import { ServerLog } from '../../src/host/server-log.ts';
 import { serverStarter } from '../../src/host/server-starter.ts';
 import { StderrTail } from '../../src/host/stderr-tail.ts';
 import { openProxmox } from '../../src/servers/proxmox/server.ts';
@@ -177,7 +179,7 @@ describe('a program in an instance without a network', () => {
     const start = await serverStarter(assignment(who, launch), {
       configDir: '/tmp',
       dist: '/dist',
-      log,
+      log: new ServerLog(new LogRing(), log, systemClock),
       stderr,
       egress,
     });

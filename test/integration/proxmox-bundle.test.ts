@@ -32,4 +32,7 @@ it('works as a bundle, as scripts/build.ts makes it', async () => {
   expect(await call(client, 'pve_guest_status', { vmid: 100 })).toMatchObject({
     structuredContent: { name: 'web', status: 'running' },
   });
+  expect(await call(client, 'pve_api_call', { method: 'GET', path: '/version' })).toMatchObject({
+    structuredContent: { data: { version: '9.1.1' } },
+  });
 });

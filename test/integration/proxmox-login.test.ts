@@ -60,7 +60,10 @@ describe('login and connections', () => {
   });
 
   it('uses the server that a call names, each with its own login', async () => {
-    const [one, two] = [await startPve(), await startPve({ tokens: { 'ann@pve!mcp': SECRET }, cluster: 'office' })];
+    const [one, two] = [
+      await startPve(),
+      await startPve({ tokens: { 'ann@pve!mcp': SECRET }, state: { cluster: 'office' } }),
+    ];
     const servers = {
       office: { ...template.servers['proxmox-primary'], port: two.port, token_env_var: 'OFFICE_TOKEN' },
     };
@@ -76,14 +79,16 @@ describe('login and connections', () => {
   it('refuses a certificate that is not trusted, unless told otherwise', async () => {
     const pve = await startPve();
     const client = await connected(pve.port, { server: { verify_ssl: true } });
-    expect(await failureOf(client)).toMatch(/not trusted \(DEPTH_ZERO_SELF_SIGNED_CERT\).*servers\.main\.verify_ssl/);
+    expect(await failureOf(client)).toMatch(
+      /not trusted \(UNABLE_TO_VERIFY_LEAF_SIGNATURE\).*servers\.main\.verify_ssl/,
+    );
     expect(pve.seen).toEqual([]);
   });
 
   it('accepts a certificate that is trusted', async () => {
     const pve = await startPve();
     const before = getCACertificates('default');
-    setDefaultCACertificates([...before, pve.certificate.cert]);
+    setDefaultCACertificates([...before, pve.ca]);
     onTestFinished(() => setDefaultCACertificates(before));
     const client = await connected(pve.port, { server: { verify_ssl: true } });
     expect(await call(client, 'pve_list_resources')).not.toHaveProperty('isError');

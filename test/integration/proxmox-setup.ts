@@ -10,8 +10,7 @@ import { type Clock, systemClock } from '../../src/core/clock.ts';
 import type { Logger } from '../../src/core/logger.ts';
 import type { ConnectServer, ServerTransport } from '../../src/core/server-module.ts';
 import { openProxmox } from '../../src/servers/proxmox/server.ts';
-import { FakePve, type FakePveOptions } from '../fakes/pve.ts';
-import { CLUSTER } from '../fakes/pve-cluster.ts';
+import { ProxmoxSimulator, type SimulatorOptions } from '../fakes/proxmox/simulator.ts';
 
 export const SECRET = '0a1b2c3d-0000-4000-8000-123456789abc';
 const TOKEN = { tokens: { 'root@pam!mcp': SECRET } };
@@ -40,9 +39,9 @@ export async function temporaryDirectory(): Promise<string> {
   return directory;
 }
 
-/** A Proxmox host with the cluster of pve-cluster.ts, which goes with the test. */
-export async function startPve(options: FakePveOptions = {}): Promise<FakePve> {
-  const pve = await FakePve.start({ resources: CLUSTER, cluster: 'home', ...TOKEN, ...options });
+/** A simulated Proxmox cluster, which goes with the test. */
+export async function startPve(options: SimulatorOptions = {}): Promise<ProxmoxSimulator> {
+  const pve = await ProxmoxSimulator.start({ ...TOKEN, ...options });
   onTestFinished(() => pve[Symbol.asyncDispose]());
   return pve;
 }
@@ -54,13 +53,15 @@ export interface Setup {
   readonly config?: object;
   readonly variables?: Readonly<Record<string, string>>;
   readonly clock?: Clock;
+  /** The session's configuration directory; one that goes with the test if absent. */
+  readonly configDir?: string;
 }
 
 /** Opens the server with a configuration whose entry `main` is the host at `port` of this machine. */
 export async function open(port: number, setup: Setup = {}): Promise<ConnectServer> {
   const main = { ...template.servers['proxmox-primary'], port, ...setup.server };
   const config = { ...template, servers: { main, ...setup.servers }, default_server: 'main', ...setup.config };
-  const directory = await temporaryDirectory();
+  const directory = setup.configDir ?? (await temporaryDirectory());
   await writeFile(join(directory, 'proxmox-config.json'), JSON.stringify(config));
   const context = { configDir: directory, workspace: directory, variables: { ...VARIABLES, ...setup.variables }, log };
   // No jitter: a retry follows at once.
@@ -100,3 +101,20 @@ export async function failureOf(client: Client, name = 'pve_list_resources', arg
 
 export const idsOf = (result: CallToolResult) =>
   (result.structuredContent as { resources: { id: string }[] }).resources.map((one) => one.id);
+
+/** What a tool that changes something answers. */
+export interface ChangeAnswer {
+  readonly applied: boolean;
+  readonly changes: readonly Readonly<Record<string, unknown>>[];
+  readonly notes: readonly string[];
+  readonly plan_token?: string;
+}
+
+/** A call that changes something: planned first, if it says so, and then applied. */
+export async function apply(client: Client, name: string, args: object): Promise<CallToolResult> {
+  const first = await call(client, name, args);
+  const { plan_token } = (first.structuredContent ?? {}) as unknown as ChangeAnswer;
+  return plan_token === undefined ? first : call(client, name, { ...args, plan_token });
+}
+
+export const changesOf = (result: CallToolResult) => result.structuredContent as unknown as ChangeAnswer;

@@ -24,7 +24,9 @@ const FIELDS = [
   'security.enable_destructive_operations',
   'logging',
   'logging.level',
-  ...Object.keys(template.servers['proxmox-primary']).map((field) => `servers.main.${field}`),
+  ...Object.keys(template.servers['proxmox-primary'])
+    .filter((field) => field !== 'fingerprint_env_var')
+    .map((field) => `servers.main.${field}`),
 ];
 
 describe('proxmox-config.json: its form', () => {
@@ -57,6 +59,10 @@ describe('proxmox-config.json: its form', () => {
   ])('reports %s = %j', (path, value, message) => {
     const at = path.replace('main', 'proxmox-primary');
     expect(checkConfig(withField(path, value)).problems.find((one) => one.path === at)?.message).toMatch(message);
+  });
+
+  it('needs no fingerprint_env_var', () => {
+    expect(checkConfig(withField('servers.main.fingerprint_env_var', undefined)).problems).toEqual([]);
   });
 
   it('reports an unknown operation with its place', () => {
@@ -150,6 +156,7 @@ describe('proxmox-config.json: its variables', () => {
     ['placeholder user variable', {}, { PROXMOX_USER: 'username@realm' }, 'username', /PROXMOX_USER holds a pl/],
     ['user with a space', { username: 'a b' }, {}, 'username', /does not make a Proxmox user/],
     ['unset realm', { realm: '${MY_REALM}' }, {}, 'realm', /export MY_REALM .* list it in "variables"/],
+    ['no fingerprint', {}, { PROXMOX_FINGERPRINT: 'AB:CD' }, 'fingerprint_env_var', /is no SHA-256 fingerprint/],
     [
       'token without id',
       {},
@@ -175,6 +182,11 @@ describe('proxmox-config.json: its variables', () => {
     const { problems, target } = resolve(server, { ...VARIABLES, ...variables });
     expect(problems).toEqual([{ path: `servers.main.${field}`, message: expect.stringMatching(message) }]);
     expect(target).toBeUndefined();
+  });
+
+  it.each(['ab'.repeat(32), `${'AB:'.repeat(31)}ab`])('reads the fingerprint %s', (PROXMOX_FINGERPRINT) => {
+    const { target } = resolve({}, { ...VARIABLES, PROXMOX_FINGERPRINT });
+    expect(target?.fingerprint).toBe('AB:'.repeat(32).slice(0, -1));
   });
 
   it('prefers the token, and needs nothing of the password then', () => {

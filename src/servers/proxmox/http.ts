@@ -2,13 +2,16 @@ import type { Socket } from 'node:net';
 import { Agent, buildConnector, request } from 'undici';
 import type { ConnectOut } from '../../core/server-module.ts';
 import type { Answer } from './http-answer.ts';
+import { type CheckFingerprint, pinned } from './pinned-connector.ts';
 import { connectionErrorOf } from './pve-error.ts';
 import type { Target } from './target.ts';
 
 export interface Call {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Path below `/api2/json`, with its query. */
   readonly path: string;
+  /** What is before the path, if it is not `/api2/json`. */
+  readonly root?: string;
   readonly headers: Readonly<Record<string, string>>;
   /** Sent in one piece: pveproxy refuses chunked bodies. */
   readonly body?: string;
@@ -24,15 +27,24 @@ export class PveHttp {
   readonly #target: Target;
   readonly #agent: Agent;
 
-  /** @param connectOut makes the connections; absent: they are made directly */
-  constructor(target: Target, connectOut?: ConnectOut) {
+  /**
+   * @param connectOut makes the connections; absent: they are made directly
+   * @param check judges the certificate of each connection; absent: its authority alone does
+   */
+  constructor(target: Target, connectOut?: ConnectOut, check?: CheckFingerprint) {
     this.#target = target;
-    const tls = { rejectUnauthorized: target.verifySsl, timeout: Math.min(CONNECT_MS, target.timeoutMs) };
+    const tls = {
+      rejectUnauthorized: target.verifySsl,
+      timeout: Math.min(CONNECT_MS, target.timeoutMs),
+      allowH2: false,
+      maxCachedSessions: check ? 0 : 100,
+    };
+    const connector = connectOut ? through(connectOut, tls) : buildConnector(tls);
     this.#agent = new Agent({
       // HTTP/2 has no reason phrase.
       allowH2: false,
       connections: 8,
-      connect: connectOut ? through(connectOut, tls) : tls,
+      connect: check ? pinned(connector, check) : connector,
       // The call's own deadline holds.
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -43,7 +55,7 @@ export class PveHttp {
   /** Sends one call. Rejects with a PveError if no answer came, or with the signal's reason. Any status is an answer. */
   async send(call: Call, signal: AbortSignal): Promise<Answer> {
     try {
-      const answer = await request(`${this.#target.origin}/api2/json${call.path}`, {
+      const answer = await request(`${this.#target.origin}${call.root ?? '/api2/json'}${call.path}`, {
         method: call.method,
         headers: call.headers,
         body: call.body ?? null,
@@ -62,7 +74,7 @@ export class PveHttp {
 
 /** TLS to the host itself, over a connection that somebody else makes. */
 function through(connectOut: ConnectOut, tls: buildConnector.BuildOptions): buildConnector.connector {
-  const secure = buildConnector({ ...tls, allowH2: false });
+  const secure = buildConnector(tls);
   return (options, callback) => {
     const host = options.hostname.replace(/^\[(.*)\]$/, '$1');
     connectOut(host, Number(options.port || 443)).then(

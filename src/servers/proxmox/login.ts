@@ -10,7 +10,7 @@ type Headers = Readonly<Record<string, string>>;
 
 /** How calls to one Proxmox server prove who makes them. */
 export interface Login {
-  /** The headers for a call; logs in first if that is needed. */
+  /** The headers for a call, those that a write needs included; logs in first if that is needed. */
   headers(): Promise<Headers>;
   /** Proxmox refused `headers` with 401. True: other headers are worth one more try. */
   refused(headers: Headers): boolean;
@@ -34,7 +34,10 @@ const TICKET_LIFE_MS = 7_200_000;
 /** What a ticket that only asks for the second factor begins with. */
 const CHALLENGE = 'PVE:!tfa!';
 
-const ticketSchema = z.object({ data: z.object({ ticket: z.string().min(1) }) });
+const ticketSchema = z.object({
+  data: z.object({ ticket: z.string().min(1), CSRFPreventionToken: z.string().optional() }),
+});
+type Issued = z.output<typeof ticketSchema>['data'];
 
 interface Ticket {
   readonly value: string;
@@ -82,12 +85,13 @@ class TicketLogin implements Login {
     const { timeoutMs } = this.#target;
     const late = () => timeoutOf(this.#target);
     const old = this.#ticket;
-    const value = await within(this.#clock, timeoutMs, late, async (signal) => {
+    const { ticket: value, CSRFPreventionToken: csrf } = await within(this.#clock, timeoutMs, late, async (signal) => {
       const renewed = old && this.#ageOf(old) < TICKET_LIFE_MS ? await this.#post(old.value, signal) : undefined;
       const answer = renewed?.status === 200 ? renewed : await this.#post(this.#password, signal);
       return ticketIn(this.#target, answer);
     });
-    const headers = { cookie: `PVEAuthCookie=${encodeURIComponent(value)}` };
+    const cookie = `PVEAuthCookie=${encodeURIComponent(value)}`;
+    const headers = csrf === undefined ? { cookie } : { cookie, CSRFPreventionToken: csrf };
     this.#ticket = { value, since: this.#clock.now(), headers };
     return this.#ticket;
   }
@@ -105,11 +109,11 @@ class TicketLogin implements Login {
   }
 }
 
-function ticketIn(target: Target, answer: Answer): string {
+function ticketIn(target: Target, answer: Answer): Issued {
   if (answer.status !== 200) throw errorOf(target, '/access/ticket', answer);
-  const ticket = ticketSchema.safeParse(parsed(answer.body)).data?.data.ticket;
-  if (ticket === undefined) throw new PveError(`Proxmox server "${target.name}" answered the login with no ticket`);
-  if (!ticket.startsWith(CHALLENGE)) return ticket;
+  const issued = ticketSchema.safeParse(parsed(answer.body)).data?.data;
+  if (issued === undefined) throw new PveError(`Proxmox server "${target.name}" answered the login with no ticket`);
+  if (!issued.ticket.startsWith(CHALLENGE)) return issued;
   const needed = `Proxmox server "${target.name}" asks for a second factor, which no program can give.`;
   throw new PveError(
     `${needed} Make an API token for this user and name its variable in servers.${target.name}.token_env_var`,

@@ -1,4 +1,4 @@
-import { AppError } from '../../core/errors.ts';
+import { AppError, messageOf } from '../../core/errors.ts';
 import type { Answer } from './http-answer.ts';
 import type { Target } from './target.ts';
 
@@ -8,12 +8,22 @@ export class PveError extends AppError {
   readonly pveStatus: number | undefined;
   /** The same call may succeed a moment later. */
   readonly transient: boolean;
+  /** The call may have reached Proxmox, and what became of it is not known: a change may have been made. */
+  readonly lost: boolean;
 
-  constructor(message: string, options: { pveStatus?: number; transient?: boolean; cause?: unknown } = {}) {
+  constructor(message: string, options: PveErrorOptions = {}) {
     super('upstream.failed', message, options.cause === undefined ? {} : { cause: options.cause });
     this.pveStatus = options.pveStatus;
     this.transient = options.transient ?? false;
+    this.lost = options.lost ?? false;
   }
+}
+
+interface PveErrorOptions {
+  readonly pveStatus?: number;
+  readonly transient?: boolean;
+  readonly lost?: boolean;
+  readonly cause?: unknown;
 }
 
 /** True for the entry node's failures to reach the node that owns the resource (AnyEvent::HTTP, 595 to 599). */
@@ -28,7 +38,19 @@ export function errorOf(target: Target, path: string, answer: Answer): PveError 
   const said = (message || answer.reason).trim() || `HTTP ${answer.status}`;
   const details = errors.map(([name, problem]) => `; ${name}: ${problem.trim()}`).join('');
   const text = `Proxmox server "${target.name}" ${explain(target, path, answer.status, `${said}${details}`)}`;
-  return new PveError(text, { pveStatus: answer.status, transient: isProxyFailure(answer.status) });
+  // With 595 the entry node did not even connect to the other one.
+  const lost = isProxyFailure(answer.status) && answer.status !== 595;
+  return new PveError(text, { pveStatus: answer.status, transient: isProxyFailure(answer.status), lost });
+}
+
+/** The failure of a call that changes something: says so where it cannot be known whether it did. */
+export function outcomeUnknown(error: PveError): PveError {
+  if (!error.lost) return error;
+  const { pveStatus, transient, cause } = error;
+  return new PveError(
+    `${error.message}. Whether the change was made is not known: look with pve_list_tasks and pve_guest_status before you try it again`,
+    { transient, lost: true, cause, ...(pveStatus === undefined ? {} : { pveStatus }) },
+  );
 }
 
 function explain(target: Target, path: string, status: number, said: string): string {
@@ -62,12 +84,29 @@ function forbidden({ credential }: Target, said: string): string {
   return `does not allow this to ${who}. Give it ${role} (Datacenter > Permissions > Add)${separate}`;
 }
 
-function hint(said: string): string {
-  if (/^Configuration file .* does not exist/.test(said)) {
-    return '. The guest was removed or moved to another node: look it up again with pve_list_resources';
-  }
-  if (/^(VM|CT) is locked/.test(said)) return '. Another operation holds the lock: try again when it is done';
-  return '';
+/** What to do about the words that Proxmox's own sources use (qemu-server, pve-container, pve-storage). */
+const HINTS: readonly (readonly [RegExp, string])[] = [
+  [
+    /^Configuration file .* does not exist/,
+    '. The guest was removed or moved to another node: look it up again with pve_list_resources',
+  ],
+  [/^(VM|CT) is locked|can't lock file/, '. Another operation holds the lock: try again when it is done'],
+  [/^storage '.*' (does not exist|is not available)/, '. pve_list_storage shows which storages each node has'],
+  [/^(VM|CT) \d+ (is )?not running$/, '. Start it first with pve_power'],
+  [/^(VM|CT) \d+ already running$/, '. There is nothing to start'],
+  [/^(VM|CT) \d+ is running/, '. Stop it first with pve_power'],
+  [/protection mode/, '. Somebody protected it: pve_update_config can set protection to false'],
+  [/used in HA resources/, '. Take it out of high availability with pve_ha, or set purge'],
+  [/is paused/, '. Resume it first with pve_power'],
+  [/No QEMU guest agent configured/, '. Enable it with pve_update_config (agent: "1") and install it in the guest'],
+  [/QEMU guest agent is not running/, '. Install and start qemu-guest-agent in the guest, and start the guest anew'],
+  [/snapshot feature is not available/, '. Its disks are on a storage without snapshots: pve_disk can move them'],
+  [/protected/, '. pve_protect_backup can take the protection away'],
+];
+
+/** What to do about what Proxmox says, as a sentence to append; '' where nothing is known. */
+export function hint(said: string): string {
+  return HINTS.find(([pattern]) => pattern.test(said))?.[1] ?? '';
 }
 
 /** `{"data":null,"message":"...","errors":{parameter: text}}`, or nothing that can be used. */
@@ -84,13 +123,32 @@ function bodyOf(body: string): { message: string; errors: [string, string][] } {
 }
 
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/;
+/** There was no connection yet, so nothing can have been sent. */
+const UNSENT =
+  /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|ENOTFOUND|EGRESS_.*|ERR_SSL.*|PVE_FINGERPRINT|UND_ERR_CONNECT_TIMEOUT)$/;
 const TRANSIENT =
   /^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|EGRESS_DOWN|EGRESS_LIMIT|UND_ERR_SOCKET|UND_ERR_CONNECT_TIMEOUT)$/;
 
 /** What a connection that failed with `cause` means, by its code, which Node or undici gave it. */
 export function connectionErrorOf(target: Target, code: string, cause: unknown): PveError {
-  const text = `Proxmox server "${target.name}" ${connectionProblem(target, code)}`;
-  return new PveError(text, { transient: TRANSIENT.test(code), cause });
+  const problem =
+    code === 'PVE_FINGERPRINT'
+      ? `shows another certificate than the one ${messageOf(cause)}`
+      : connectionProblem(target, code);
+  const text = `Proxmox server "${target.name}" ${problem}`;
+  return new PveError(text, {
+    transient: TRANSIENT.test(code),
+    lost: !UNSENT.test(code) && !CERTIFICATE.test(code),
+    cause,
+  });
+}
+
+/** A host that was out of reach again and again, and is not asked now. */
+export function unreachable({ name, origin }: Target, waitMs: number): PveError {
+  return new PveError(
+    `Proxmox server "${name}" did not answer several calls in a row at ${origin}, so it is not asked now; try again in ${Math.ceil(waitMs / 1000)} s`,
+    { transient: true },
+  );
 }
 
 function connectionProblem({ name, origin }: Target, code: string): string {
@@ -118,5 +176,6 @@ function connectionProblem({ name, origin }: Target, code: string): string {
 export function timeoutOf({ name, origin, timeoutMs }: Target): PveError {
   return new PveError(
     `Proxmox server "${name}" did not answer within ${timeoutMs / 1000} s at ${origin}. Check that it runs, or raise servers.${name}.timeout`,
+    { transient: true, lost: true },
   );
 }

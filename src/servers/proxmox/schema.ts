@@ -1,7 +1,7 @@
 import * as z from 'zod';
 
 /** Classes of operations. A tool whose class `security.allowed_operations` does not name is not there. */
-const OPERATIONS = ['snapshot', 'backup', 'monitor', 'manage_vms', 'cleanup'] as const;
+export const OPERATIONS = ['snapshot', 'backup', 'monitor', 'manage_vms', 'cleanup'] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
 /** From the most to the fewest messages. */
@@ -27,6 +27,7 @@ const serverSchema = z.strictObject({
   password_env_var: variableName,
   port: z.int().min(1).max(65_535),
   verify_ssl: z.boolean(),
+  fingerprint_env_var: variableName.optional(),
   timeout: z.number().min(1).max(600),
 });
 
@@ -56,7 +57,8 @@ const FIELDS: Readonly<Record<string, string>> = {
   token_env_var: 'the name of the variable that holds the API token, for example "PROXMOX_TOKEN"',
   password_env_var: 'the name of the variable that holds the password, for example "PROXMOX_PASSWORD"',
   port: 'the port of the Proxmox API, 8006 unless it was changed',
-  verify_ssl: 'true, or false to accept any certificate',
+  verify_ssl: 'true, or false to trust a fingerprint instead of an authority',
+  fingerprint_env_var: 'the name of the variable that holds the SHA-256 fingerprint of the certificate, or left out',
   timeout: 'how long a call may take, 1 to 600 seconds',
   default_server: 'the name in "servers" that is used when a call names none',
   security: 'an object with the limits of the tools',

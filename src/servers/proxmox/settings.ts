@@ -12,6 +12,11 @@ export interface Settings {
   readonly targets: ReadonlyMap<string, Target>;
   readonly defaultServer: string;
   readonly allowed: ReadonlySet<Operation>;
+  readonly destructive: boolean;
+  /** How many guests one call may change. */
+  readonly maxGuests: number;
+  /** How much storage one call may take, bytes: GB as Proxmox counts them, 2^30. */
+  readonly maxStorageBytes: number;
   readonly logLevel: LogLevel;
 }
 
@@ -34,6 +39,9 @@ export async function loadSettings(configDir: string, variables: Readonly<Record
     targets,
     defaultServer: config.default_server,
     allowed: new Set(config.security.allowed_operations),
+    destructive: config.security.enable_destructive_operations,
+    maxGuests: config.security.max_vms_per_operation,
+    maxStorageBytes: config.security.max_storage_gb * 2 ** 30,
     logLevel: config.logging.level,
   };
 }

@@ -8,6 +8,8 @@ export interface Target {
   /** `https://host:port`. */
   readonly origin: string;
   readonly verifySsl: boolean;
+  /** SHA-256 fingerprint that the certificate must have, in upper case with colons. */
+  readonly fingerprint?: string;
   /** How long one call may take, retries included, milliseconds. */
   readonly timeoutMs: number;
   readonly credential: Credential;
@@ -36,9 +38,28 @@ export function targetOf(
   const host = hostOf(config, variables, report);
   const user = userOf(config, variables, report);
   const credential = credentialOf(config, variables, user, report);
+  const fingerprint = fingerprintOf(config, variables, report);
   const { port, timeout, verify_ssl: verifySsl } = config;
   if (!host || !user || !credential || !port || !timeout || verifySsl === undefined) return undefined;
-  return { name, origin: `https://${host}:${port}`, verifySsl, timeoutMs: timeout * 1000, credential };
+  if (fingerprint === null) return undefined;
+  const target = { name, origin: `https://${host}:${port}`, verifySsl, timeoutMs: timeout * 1000, credential };
+  return fingerprint === undefined ? target : { ...target, fingerprint };
+}
+
+/** The fingerprint that is pinned, undefined if none is; null, and reported, if the variable holds something else. */
+function fingerprintOf(
+  { fingerprint_env_var: name }: Partial<ServerConfig>,
+  variables: Variables,
+  report: Report,
+): string | undefined | null {
+  if (name === undefined || lackOf(name, variables)) return undefined;
+  const digits = variableIn(name, variables)?.trim().replaceAll(':', '').toUpperCase() ?? '';
+  if (/^[0-9A-F]{64}$/.test(digits)) return digits.replace(/..(?=.)/g, '$&:');
+  report(
+    'fingerprint_env_var',
+    `the value of variable ${name} is no SHA-256 fingerprint (64 hexadecimal digits, colons as you like); Proxmox shows it under node > System > Certificates`,
+  );
+  return null;
 }
 
 /** The host as it stands in a URL. */

@@ -1,6 +1,8 @@
 import * as z from 'zod';
-import type { PveClient } from './client.ts';
-import type { Operation } from './schema.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { AuditRecord } from './audit.ts';
+import type { Proposal } from './proposal.ts';
+import type { Operation, ServerConfig } from './schema.ts';
 
 /** What a tool answers: `structured` as its output schema says, `text` the short of it for people. */
 export interface Outcome {
@@ -8,34 +10,83 @@ export interface Outcome {
   readonly text: string;
 }
 
-/** A tool that only reads. */
+/** What a call of a tool may do: read. Whatever it wants changed it proposes, and the gate decides (gate.ts). */
+export interface Call {
+  /** Name of the Proxmox server. */
+  readonly server: string;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly session: SessionView;
+  /** `GET`, as PveClient.get. */
+  get<S extends z.ZodType>(path: string, schema: S): Promise<z.output<S>>;
+  /** A file of the web interface. */
+  file(path: string): Promise<string>;
+  /** Says how far a long call is, to a client that wants to know. */
+  progress(message: string): Promise<void>;
+}
+
+/** What a session has besides Proxmox. */
+export interface SessionView {
+  readonly defaultServer: string;
+  readonly servers: readonly ServerView[];
+  readonly security: SecurityView;
+  /** The records of this session's changes, oldest first. */
+  audit(): Promise<readonly AuditRecord[]>;
+}
+
+/** A Proxmox server of the configuration, without its secrets. */
+export interface ServerView extends Pick<ServerConfig, 'verify_ssl' | 'timeout'> {
+  readonly name: string;
+  readonly origin: string;
+  readonly identity: string;
+  readonly pinned: boolean;
+}
+
+/** `security` of the configuration. */
+export interface SecurityView {
+  readonly allowed_operations: readonly Operation[];
+  readonly enable_destructive_operations: boolean;
+  readonly max_vms_per_operation: number;
+  readonly max_storage_gb: number;
+}
+
+/** What a tool can do to what there is. `destructive`: something is lost, interrupted or run that cannot be taken back. */
+export type Effect = 'read' | 'write' | 'destructive';
+
 export interface Tool {
   readonly name: string;
   readonly title: string;
   readonly description: string;
-  /** The class that `security.allowed_operations` must name. */
-  readonly operation: Operation;
-  /** Arguments besides `server`, which every tool has. */
+  /** The class that `security.allowed_operations` must name; `derived`: each call has its own (operation-of.ts). */
+  readonly operation: Operation | 'derived';
+  /** All that it can do, by its arguments. */
+  readonly effects: readonly Effect[];
+  /** The same call again changes nothing more. */
+  readonly idempotent: boolean;
+  /** It speaks of this session, not of a Proxmox server, so it has no argument `server`. */
+  readonly local?: boolean;
+  /** Arguments besides `server` and `plan_token`. */
   readonly input: z.ZodObject;
   readonly output: z.ZodObject;
-  /** @param args checked against `input`
-   *  @throws PveError, or AppError `params.invalid` where only the answer shows that an argument is wrong */
-  run(client: PveClient, args: never, signal: AbortSignal): Promise<Outcome>;
+  /**
+   * @param args checked against `input`
+   * @throws PveError, or AppError `params.invalid` where only the answer shows that an argument is wrong
+   */
+  run(call: Call, args: never): Promise<Outcome | Proposal>;
 }
 
-/** A tool whose arguments and answer are checked against its schemas by the compiler. */
-export function defineTool<I extends z.ZodObject, O extends z.ZodObject>(
-  tool: Omit<Tool, 'input' | 'output' | 'run'> & {
-    readonly input: I;
-    readonly output: O;
-    run(
-      client: PveClient,
-      args: z.output<I>,
-      signal: AbortSignal,
-    ): Promise<{ readonly structured: z.input<O>; readonly text: string }>;
-  },
-): Tool {
-  return tool;
+type Reading<I extends z.ZodObject, O extends z.ZodObject> = Pick<
+  Tool,
+  'name' | 'title' | 'description' | 'operation' | 'local'
+> & {
+  readonly input: I;
+  readonly output: O;
+  run(call: Call, args: z.output<I>): Promise<{ readonly structured: z.input<O>; readonly text: string }>;
+};
+
+/** A tool that only reads, whose arguments and answer are checked against its schemas by the compiler. */
+export function defineTool<I extends z.ZodObject, O extends z.ZodObject>(tool: Reading<I, O>): Tool {
+  return { ...tool, effects: ['read'], idempotent: true };
 }
 
 /** The part of an answer that says which server it is from. */

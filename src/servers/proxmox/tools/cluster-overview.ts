@@ -1,7 +1,6 @@
 import * as z from 'zod';
 import { clusterStatus, haStatus, type Resource, resources, version } from '../answers.ts';
-import type { PveClient } from '../client.ts';
-import { PveError } from '../pve-error.ts';
+import { permitted } from '../permitted.ts';
 import { defineTool, fromServer, usage, usageOf } from '../tool.ts';
 import { bytes, percent } from '../units.ts';
 
@@ -39,18 +38,18 @@ export const clusterOverview = defineTool({
   operation: 'monitor',
   input: z.strictObject({}),
   output: overview,
-  async run(client, _args, signal) {
+  async run(call) {
     const notes: string[] = [];
     const [release, all, cluster, ha] = await Promise.all([
-      client.get('/version', version, signal),
-      client.get('/cluster/resources', resources, signal),
-      permitted(client, '/cluster/status', clusterStatus, notes, signal),
-      permitted(client, '/cluster/ha/status/current', haStatus, notes, signal),
+      call.get('/version', version),
+      call.get('/cluster/resources', resources),
+      permitted(call, '/cluster/status', clusterStatus, notes),
+      permitted(call, '/cluster/ha/status/current', haStatus, notes),
     ]);
     const whole = cluster?.find((entry) => entry.type === 'cluster');
     const addresses = new Map(cluster?.filter((entry) => entry.type === 'node').map((entry) => [entry.name, entry.ip]));
     const structured = {
-      server: client.name,
+      server: call.server,
       version: release.version,
       cluster: whole?.name,
       quorate: whole?.quorate,
@@ -65,23 +64,6 @@ export const clusterOverview = defineTool({
     return { structured, text: describe(structured) };
   },
 });
-
-/** An answer, or undefined and a note where the login lacks the privilege: the rest is worth showing. */
-async function permitted<S extends z.ZodType>(
-  client: PveClient,
-  path: string,
-  schema: S,
-  notes: string[],
-  signal: AbortSignal,
-): Promise<z.output<S> | undefined> {
-  try {
-    return await client.get(path, schema, signal);
-  } catch (error) {
-    if (!(error instanceof PveError && error.pveStatus === 403)) throw error;
-    notes.push(`${path}: ${error.message}`);
-    return undefined;
-  }
-}
 
 function nodeOf(one: Resource, addresses: ReadonlyMap<string, string | undefined>) {
   const name = one.node ?? one.id;

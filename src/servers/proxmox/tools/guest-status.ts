@@ -1,7 +1,6 @@
 import * as z from 'zod';
-import { AppError } from '../../../core/errors.ts';
-import { guestStatus as answer, type Resource, resources } from '../answers.ts';
-import type { PveClient } from '../client.ts';
+import type { guestStatus as answer } from '../answers.ts';
+import { findGuest, type GuestType, statusOf, vmid } from '../guests.ts';
 import { defineTool, fromServer, usage, usageOf } from '../tool.ts';
 import { bytes, duration, percent } from '../units.ts';
 
@@ -12,9 +11,7 @@ export const guestStatus = defineTool({
   description:
     'Says how one virtual machine or container is right now: state, CPU, memory, disk, uptime, lock, high availability. Finds the node by itself.',
   operation: 'monitor',
-  input: z.strictObject({
-    vmid: z.int().min(100).max(999_999_999).describe('Number of the guest; pve_list_resources lists them'),
-  }),
+  input: z.strictObject({ vmid }),
   output: z.object({
     ...fromServer,
     vmid: z.number(),
@@ -36,26 +33,16 @@ export const guestStatus = defineTool({
     ha_managed: z.boolean(),
     ha_state: z.string().optional(),
   }),
-  async run(client, { vmid }, signal) {
-    const { type, node } = await find(client, vmid, signal);
-    const guest = await client.get(`/nodes/${encodeURIComponent(node)}/${type}/${vmid}/status/current`, answer, signal);
-    const structured = { server: client.name, vmid, type, node, ...shown(type, guest) };
+  async run(call, { vmid }) {
+    const found = await findGuest(call, vmid);
+    const { type, node } = found;
+    const guest = await statusOf(call, found);
+    const structured = { server: call.server, vmid, type, node, ...shown(type, guest) };
     return { structured, text: describe(`${type}/${vmid}`, node, guest) };
   },
 });
 
 type Guest = z.output<typeof answer>;
-type GuestType = 'qemu' | 'lxc';
-
-async function find(client: PveClient, vmid: number, signal: AbortSignal): Promise<{ type: GuestType; node: string }> {
-  const guests: Resource[] = await client.get('/cluster/resources?type=vm', resources, signal);
-  const guest = guests.find((one) => one.vmid === vmid);
-  if (guest?.node && (guest.type === 'qemu' || guest.type === 'lxc')) return { type: guest.type, node: guest.node };
-  throw new AppError(
-    'params.invalid',
-    `Proxmox server "${client.name}" shows no guest ${vmid}. Look for it with pve_list_resources; a guest on which this login has no VM.Audit is not shown`,
-  );
-}
 
 function shown(type: GuestType, guest: Guest) {
   return {

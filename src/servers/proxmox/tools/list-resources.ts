@@ -52,25 +52,21 @@ export const listResources = defineTool({
     resources: z.array(resource),
     next_cursor: z.string().optional().describe('There is more: call again with this as cursor'),
   }),
-  async run(client, args, signal) {
+  async run(call, args) {
     const after = args.cursor === undefined ? '' : keyIn(args.cursor);
-    const all = await client.get(
-      args.type ? `/cluster/resources?type=${args.type}` : '/cluster/resources',
-      resources,
-      signal,
-    );
+    const all = await call.get(args.type ? `/cluster/resources?type=${args.type}` : '/cluster/resources', resources);
     const matching = all.filter((one) => matches(one, args)).sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
     const rest = matching.filter((one) => keyOf(one) > after);
     const page = rest.slice(0, args.limit);
     const last = page.at(-1);
     const next = last && rest.length > page.length ? cursorOf(last) : undefined;
     const structured = {
-      server: client.name,
+      server: call.server,
       total: matching.length,
       resources: page.map(shown),
       next_cursor: next,
     };
-    const head = `${page.length} of ${matching.length} on ${client.name}${next ? ', more with next_cursor' : ''}`;
+    const head = `${page.length} of ${matching.length} on ${call.server}${next ? ', more with next_cursor' : ''}`;
     return { structured, text: [head, ...page.map(line)].join('\n') };
   },
 });
