@@ -45,6 +45,7 @@ export async function assignmentOf(
     deadline: record.maxAt,
     limits: context.hostLimits,
     record: context.records.seal(record),
+    ...(record.logSetting ? { logSetting: record.logSetting } : {}),
     ...(entry.clientRoots ? { clientRoots: true as const } : {}),
     ...(entry.network === 'egress'
       ? { egress: { grant: context.grants.issue(record, name, incarnation, egressHostsOf(entry, variables)) } }

@@ -7,6 +7,7 @@ import type { Runtime } from '../core/runtime.ts';
 import type { SessionRecord, Terminal } from '../core/session.ts';
 import { findRecord } from '../sessions/find-record.ts';
 import { decide } from './decide.ts';
+import { Departures } from './departures.ts';
 import { FencedStore } from './fenced-store.ts';
 import { Instances, keyOf, type Present } from './instances.ts';
 import { Reconciler, type ReconcilerOptions } from './reconciler.ts';
@@ -43,6 +44,7 @@ export class Controller {
   readonly #instances: Instances;
   readonly #reconciler: Reconciler;
   readonly #room: Room;
+  readonly #departures: Departures;
   readonly #serial = new Serial();
   readonly #stop = new AbortController();
   readonly #work = new Set<Promise<void>>();
@@ -52,7 +54,7 @@ export class Controller {
   readonly #forgetting = new Map<SessionId, Promise<void>>();
   /** What runs here is known: before that, nothing can be said to be gone. */
   #listed = false;
-  #outage = false;
+  #outage: string | undefined;
   /** Ends the pause between two looks at everything. */
   #nap = new AbortController();
 
@@ -60,8 +62,14 @@ export class Controller {
     const store = new FencedStore(options.store, options.lease, (reason) => this.#stop.abort(reason));
     this.#options = { ...options, store };
     this.#instances = new Instances(options.runtime);
+    this.#departures = new Departures(options);
     this.#reconciler = new Reconciler(this.#options, this.#instances, options.lease, this.#stop.signal);
     this.#room = new Room(this.#options, this.#reconciler, (session, name) => this.#reconcile(session, name));
+  }
+
+  /** What keeps it from its work, for people; undefined: nothing. */
+  get trouble(): string | undefined {
+    return this.#outage;
   }
 
   /** Works until `signal` aborts or the lease is lost. What runs goes on running: the next controller adopts it. */
@@ -102,7 +110,7 @@ export class Controller {
       const { work, actual } = await this.#pass();
       for (const task of [...work, this.#reconciler.rebuild.askAgain(actual)]) this.#background(task);
       if (this.#outage) this.#options.log.info({}, 'reconciling again');
-      this.#outage = false;
+      this.#outage = undefined;
       return true;
     } catch (error) {
       this.#note(error);
@@ -121,12 +129,11 @@ export class Controller {
     const sessions: SessionId[] = [];
     for (const record of records.values()) {
       if ((owner !== undefined && record.owner !== owner) || !this.#isAbandoned(record)) continue;
-      if (await this.#options.store.delete(record.id)) sessions.push(record.id);
+      if (await this.#end(record)) sessions.push(record.id);
     }
     for (const id of sessions) {
       records.delete(id);
       this.#options.signals.publish(id);
-      this.#options.log.info({ session: id }, 'session ended: its terminal is gone');
     }
     return { result: { sessions, orphans }, actual, work: this.#enqueue(records, actual) };
   }
@@ -136,9 +143,13 @@ export class Controller {
     const work: Promise<void>[] = [];
     const now = this.#options.clock.now();
     const names = new Map<SessionId, Set<ServerName>>();
-    for (const { id, servers } of records.values()) names.set(id, new Set(Object.keys(servers)));
+    for (const record of records.values()) {
+      names.set(record.id, new Set(Object.keys(record.servers)));
+      this.#departures.saw(record);
+    }
     for (const { instance } of actual.values()) {
       this.#open.add(instance.labels.session);
+      if (!this.#reconciler.rebuild.isSpared(instance)) this.#departures.sawInstance(instance.labels);
       names.get(instance.labels.session)?.add(instance.labels.server);
     }
     for (const [id, servers] of names) {
@@ -164,6 +175,17 @@ export class Controller {
     return this.#options.isTerminalGone(terminal);
   }
 
+  /** Ends a session whose terminal is gone. False: it was over already. */
+  async #end(record: SessionRecord): Promise<boolean> {
+    const { store, lifecycle } = this.#options;
+    const { id: session, owner } = record;
+    await lifecycle.ending(record);
+    if (!(await store.delete(session))) return false;
+    this.#departures.ended(session);
+    lifecycle.record({ name: 'session.ended', session, owner, reason: 'its terminal is gone' });
+    return true;
+  }
+
   #hear(session: SessionId): void {
     if (this.#listed && !this.#stop.signal.aborted) this.#background(this.#look(session));
   }
@@ -171,8 +193,13 @@ export class Controller {
   /** Brings one session to what it should be. */
   async #look(session: SessionId): Promise<void> {
     const record = await findRecord(this.#options.store, session);
-    if (record) this.#open.add(session);
-    else this.#options.memory.over(session);
+    if (record) {
+      this.#open.add(session);
+      this.#departures.saw(record);
+    } else {
+      this.#options.memory.over(session);
+      this.#departures.gone(session);
+    }
     this.#reconciler.starts.reconsider(session, record);
     const names = new Set([
       ...Object.keys(record?.servers ?? {}),
@@ -244,7 +271,7 @@ export class Controller {
     if (error instanceof StoreEmptied) this.#nap.abort(); // seen before the next look at everything, which mends it
     const outage = OUTAGES[(error as Partial<AppError>).code ?? ''];
     if (outage && this.#outage) return;
-    this.#outage ||= outage !== undefined;
+    this.#outage ??= outage;
     this.#options.log.warn({ reason: messageOf(error) }, outage ?? 'reconciling failed');
   }
 }

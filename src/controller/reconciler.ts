@@ -11,11 +11,13 @@ import type { SessionStore } from '../core/store.ts';
 import { within } from '../core/within.ts';
 import { findRecord } from '../sessions/find-record.ts';
 import type { InstanceKeys } from '../sessions/instance-keys.ts';
+import type { Lifecycle } from '../sessions/lifecycle.ts';
 import { Admission, type AdmissionLimits, type Claim, type Waiting } from './admission.ts';
 import { type AssignmentContext, assignmentOf } from './assignment.ts';
 import { type Action, decide } from './decide.ts';
 import { burdenOf, FAILURE_POLICY, type Failure, failedState } from './failures.ts';
 import type { Instances } from './instances.ts';
+import { whyRestarted, whyStopped } from './reasons.ts';
 import { Rebuild } from './rebuild.ts';
 import type { RecordMemory } from './record-memory.ts';
 import { Rest } from './rest.ts';
@@ -33,6 +35,7 @@ export interface ReconcilerOptions extends AssignmentContext {
   readonly hosts: HostControl;
   readonly keys: InstanceKeys;
   readonly signals: Signals;
+  readonly lifecycle: Lifecycle;
   readonly clock: Clock;
   readonly log: Logger;
   /** A number in [0, 1). */
@@ -99,6 +102,7 @@ export class Reconciler {
       } else if (!record && action.do === 'stop' && this.rebuild.isSpared(action.instance)) {
         return action.instance.labels.deadline;
       } else if (!(await this.#act(action, name))) return undefined;
+      if (action.do === 'stop' && actual.phase === 'running') this.#stopped(action.instance, whyStopped(record, name));
     }
     return undefined;
   }
@@ -149,7 +153,7 @@ export class Reconciler {
   }
 
   async #start(action: StartAction, name: ServerName): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, lifecycle } = this.#options;
     const { record, server, incarnation } = action;
     using start = this.starts.begin(record, name);
     using turn = this.#gate.enter();
@@ -157,6 +161,9 @@ export class Reconciler {
     const starting: ServerState = { phase: 'starting', incarnation, since: clock.now(), ...burden };
     const reason = turn.waits ? { reason: 'it waits for others that are being started' } : {};
     if (!(await this.#write(record, name, { ...starting, ...reason }))) return;
+    const about = { session: record.id, owner: record.owner, server: name, incarnation };
+    const again = server.state.phase === 'starting' && server.state.incarnation === incarnation;
+    if (!again) lifecycle.record({ name: 'instance.starting', ...about });
     const before = burden.failures === undefined ? {} : { failures: burden.failures };
     const begun = { ...action, server: { ...server, state: starting } };
     try {
@@ -165,8 +172,10 @@ export class Reconciler {
       const { name: label, endpoint, startedAt } = await this.#launch(begun, name, start);
       const instance: InstanceRef = { name: label, endpoint, startedAt };
       const ready: ServerState = { phase: 'ready', incarnation, since: clock.now(), instance, ...before };
-      await this.#write(record, name, ready);
-      this.#options.log.debug({ session: record.id, server: name, incarnation }, 'server ready');
+      if (!(await this.#write(record, name, ready))) return;
+      lifecycle.record({ name: 'instance.ready', ...about });
+      const why = whyRestarted(server);
+      if (why !== undefined) lifecycle.record({ name: 'instance.restarted', ...about, reason: why });
     } catch (error) {
       // Left as it is: the next manager, or the store's return, goes on with this very start.
       if (this.#stop.aborted) return;
@@ -223,12 +232,19 @@ export class Reconciler {
     name: ServerName,
     failure: Omit<Failure, 'incarnation'>,
   ): Promise<void> {
-    const { clock, random, log } = this.#options;
+    const { clock, random, log, lifecycle } = this.#options;
     const state = failedState(server.state, { incarnation, ...failure }, clock.now(), random(), FAILURE_POLICY);
     if (!(await this.#write(record, name, state))) return;
     const { failures, retryAt } = state;
     // Why is in the record, for its owner; it may quote what the server wrote.
     log.warn({ session: record.id, server: name, failures, retryAt }, 'server failed');
+    const { id: session, owner } = record;
+    lifecycle.record({ name: 'instance.failed', session, owner, server: name, incarnation, reason: failure.reason });
+  }
+
+  #stopped({ labels: { session, owner, server, incarnation } }: Instance, reason: string | undefined): void {
+    if (reason === undefined) return;
+    this.#options.lifecycle.record({ name: 'instance.stopped', session, owner, server, incarnation, reason });
   }
 
   #write(seen: SessionRecord, name: ServerName, state: ServerState): Promise<boolean> {

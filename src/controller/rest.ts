@@ -6,6 +6,7 @@ import type { InstanceStatus } from '../core/runtime.ts';
 import { isCurrent, type SessionRecord, serverOf } from '../core/session.ts';
 import { within } from '../core/within.ts';
 import type { InstanceKeys } from '../sessions/instance-keys.ts';
+import type { Lifecycle } from '../sessions/lifecycle.ts';
 import { IdleWatch } from './idle-watch.ts';
 import { keyOf } from './instances.ts';
 import { type WriteContext, writeState } from './write-state.ts';
@@ -19,6 +20,7 @@ export interface RestOptions extends WriteContext {
   readonly hosts: Pick<HostControl, 'retire'>;
   readonly keys: InstanceKeys;
   readonly clock: Clock;
+  readonly lifecycle: Lifecycle;
   /** After what time without use an instance is ended, milliseconds; 0: never. */
   readonly idleMs: number;
 }
@@ -57,7 +59,10 @@ export class Rest {
     const answer = await this.#ask(record, name, state.incarnation, question.idleMs, actual.instance.endpoint);
     if (answer?.retired) {
       const { incarnation } = state;
-      await writeState(this.#options, record, name, { phase: 'idle', incarnation, since: this.#options.clock.now() });
+      const { clock, lifecycle } = this.#options;
+      const idle = { phase: 'idle', incarnation, since: clock.now() } as const;
+      if (await writeState(this.#options, record, name, idle))
+        lifecycle.record({ name: 'instance.idle', session: record.id, owner: record.owner, server: name, incarnation });
       return true;
     }
     if (answer) this.watch.used(key, answer.usedAt);

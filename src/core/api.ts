@@ -13,6 +13,10 @@ import type { Terminal } from './session.ts';
  * | `DELETE /api/sessions/{id}` | owner or session token | 204 |
  * | `POST /api/sessions/{id}/stop` | owner or session token | 200 `SessionView`: all servers stopped |
  * | `POST /api/sessions/{id}/servers/{name}/{start,stop,restart}` | owner or session token | 200 `SessionView` |
+ * | `GET /api/sessions/{id}/logs?server=&since=&tail=&follow=` | owner or session token | 200 `LogLine`s, JSON, one a line |
+ * | `POST /api/sessions/{id}/log` `WriteLog` | owner or session token | 204 |
+ * | `PUT /api/sessions/{id}/log-level` `SetLogLevel` | owner or session token | 200 `LogLevelSet` |
+ * | `GET /api/sessions/{id}/events?after=&limit=` | owner or session token | 200 `Page<LifecycleEvent>` (operations.ts) |
  * | `POST /api/cleanup` | owner | 200 `CleanupResult` |
  *
  * `Authorization: Bearer` carries the owner's credential or the session's token.
@@ -81,6 +85,37 @@ export interface CleanupResult {
   readonly sessions: readonly SessionId[];
   /** Instances ended because they belong to no session. */
   readonly orphans: number;
+}
+/**
+ * A line of a session's log: what a server wrote to stderr, or what its host has to say. `since` is a time, RFC 3339 or
+ * milliseconds since the epoch; `tail` a number of lines, of all servers together. With `follow` the answer goes on until the
+ * session is over; one that breaks off can be taken up again with the last line's time.
+ */
+export interface LogLine {
+  readonly time: number;
+  readonly server: ServerName;
+  readonly stream: 'stderr' | 'host';
+  /** Of a host's lines. */
+  readonly level?: 'debug' | 'info' | 'warn' | 'error';
+  /** Without a line break at its end. As the server wrote it: it may hold control characters. */
+  readonly text: string;
+}
+
+/** An entry into the log of the session, and into the manager's. The server need not run. */
+export interface WriteLog {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly server: ServerName;
+  readonly text: string;
+}
+
+/** How much the hosts of the session's servers say, for a while. `info` is usual. */
+export interface SetLogLevel {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly for_seconds: number;
+}
+export interface LogLevelSet extends SetLogLevel {
+  /** Those that run, whose hosts took it; the others have it when they are started. */
+  readonly servers: readonly ServerName[];
 }
 export interface ApiError {
   readonly error: {

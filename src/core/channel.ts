@@ -1,3 +1,4 @@
+import type { LogSetting } from './host-logs.ts';
 import type { RequestId } from './json-rpc.ts';
 import type { ResourceUsage } from './runtime.ts';
 import type { Endpoint } from './session.ts';
@@ -23,14 +24,20 @@ export const STANDALONE = '';
 /** What a posted JSON-RPC message is, so that a host need not parse it again. */
 export type PostKind =
   | { readonly type: 'request'; readonly id: RequestId; readonly method: string; readonly progress?: RequestId }
-  | { readonly type: 'notification'; readonly method: string; readonly cancels?: RequestId }
+  /** `cancels`: a request that is not wanted any more; with `unlessFollowed` only if nobody follows its stream. */
+  | {
+      readonly type: 'notification';
+      readonly method: string;
+      readonly cancels?: RequestId;
+      readonly unlessFollowed?: true;
+    }
   | { readonly type: 'response'; readonly id: RequestId }
   /** A message of the gateway's to its client: it goes to the standalone stream, and the server never sees it. */
   | { readonly type: 'own' };
 
 /**
  * How a stream is followed. Without a mode a new follower replaces the one before: a message goes to one.
- * - `free`: only if nobody follows it; else refused with `followed`
+ * - `free`: only if nobody follows it, or who does has not taken what it was given for long; else refused with `followed`
  * - `share`: beside others, from now on; for the standalone stream alone
  */
 export type FollowMode = 'free' | 'share';
@@ -59,7 +66,7 @@ export type GatewayFrame =
       readonly out?: true;
     }
   /**
-   * Follows a stream from behind offset `from`; absent: from behind what has been sent of it before. Answered by entries
+   * Follows a stream from behind offset `from`; absent: from behind what a client has had of it before. Answered by entries
    * and `end`, or `refused`.
    */
   | {
@@ -70,6 +77,8 @@ export type GatewayFrame =
       readonly from?: number;
       readonly mode?: FollowMode;
     }
+  /** The client of `n`, which follows the standalone stream, has what came up to offset `o`. No answer. */
+  | { readonly t: 'seen'; readonly n: number; readonly o: number }
   /** Stops what `n` began. No answer. */
   | { readonly t: 'leave'; readonly n: number }
   /** Ends the channel and its server. Answered by `end`. */
@@ -142,6 +151,8 @@ export interface HostAssignment {
   readonly egress?: { readonly grant: string };
   /** Its clients' roots are told to the server; absent: they are not, since they would replace what the session allows (D9). */
   readonly clientRoots?: true;
+  /** How much the host says; absent: as usual. */
+  readonly logSetting?: LogSetting;
   /** The session's record, sealed (sessions/record-seal.ts): kept for whoever asks, should the store lose its own. */
   readonly record: string;
 }

@@ -12,8 +12,9 @@ export interface Subscriber {
   /**
    * One message of the server: its bytes as the server wrote them.
    * @param own it is a message of a gateway's to its client
+   * @returns on the standalone stream: true, the client has it, and nobody else is to get it
    */
-  entry(offset: number, payload: Buffer, last: boolean, own: boolean): void;
+  entry(offset: number, payload: Buffer, last: boolean, own: boolean): unknown;
   end(why: EndReason): void;
   failed(error: HostRefused | LinkLost): void;
 }
@@ -48,7 +49,7 @@ export interface HostLink {
   recall(channel: string): Promise<Buffer>;
   /** Posts one message under an idempotency key. */
   post(channel: string, post: Post, subscriber: Subscriber): Leave;
-  /** Follows a stream from behind an offset; absent: from behind what was sent of it before. */
+  /** Follows a stream from behind an offset; absent: from behind what a client had of it before. */
   follow(channel: string, stream: string, from: number | undefined, subscriber: Subscriber, mode?: FollowMode): Leave;
   /** Ends a channel. @throws HostRefused | LinkLost */
   close(channel: string): Promise<void>;

@@ -58,3 +58,7 @@ const SAFE_KEY = /^[A-Za-z0-9_-]{1,64}$/;
 export function streamOf(key: string): string {
   return SAFE_KEY.test(key) ? key : createHash('sha256').update(key).digest('base64url').slice(0, 32);
 }
+
+/** A connection as logs name it: told apart from others, and of no use to whoever reads it. */
+export const connectionLabel = (id: ConnectionId): string =>
+  createHash('sha256').update(id).digest('base64url').slice(0, 10);

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { AuditLog } from './audit-log.ts';
 import type { Logger } from './logger.ts';
 
 /**
@@ -15,6 +16,8 @@ export interface ServerContext {
   readonly workspace: string;
   readonly variables: Readonly<Record<string, string>>;
   readonly log: Logger;
+  /** Where the server writes down what it changes; absent: there is no place that outlives the instance. */
+  readonly audit?: AuditLog;
   /** Makes the server's connections; absent: the server connects by itself, to wherever it can. */
   readonly connect?: ConnectOut;
 }

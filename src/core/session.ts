@@ -1,3 +1,4 @@
+import type { LogSetting } from './host-logs.ts';
 import type { ServerName, SessionId } from './ids.ts';
 
 /** Which terminal a session belongs to. `leader` is the process that lives exactly as long as the terminal. */
@@ -108,6 +109,8 @@ export interface SessionRecord {
   readonly servers: Readonly<Record<ServerName, ServerRecord>>;
   /** Values of the session's secret variables, encrypted with the deployment's key (see `Sealer`). */
   readonly sealed?: string;
+  /** How much the hosts of its servers say; absent: as usual. */
+  readonly logSetting?: LogSetting;
   readonly createdAt: number;
   /** Milliseconds without activity after which the session is over. */
   readonly idleTtlMs: number;

@@ -39,8 +39,12 @@ export interface Stream {
   readonly entries: Entry[];
   /** Offset of the last entry that is no longer kept; 0: none. */
   dropped: number;
-  /** Offset behind which nothing was handed to a follower yet. */
-  sent: number;
+  /** Offset of the last entry that a client had. */
+  seen: number;
+  /** Offset of the last entry that was handed to the follower. */
+  handed: number;
+  /** Since when the follower has had an entry that its client has not, milliseconds since the epoch; undefined: it has not. */
+  unseenSince: number | undefined;
   complete: boolean;
   follower: Follower | undefined;
   /** Offset behind which the follower follows: one that only asks whether somebody does gets nothing. */
@@ -54,7 +58,9 @@ const newStream = (name: string, start: number, post?: PostKind): Stream => ({
   post,
   entries: [],
   dropped: 0,
-  sent: start,
+  seen: start,
+  handed: start,
+  unseenSince: undefined,
   complete: false,
   follower: undefined,
   from: 0,
@@ -63,6 +69,9 @@ const newStream = (name: string, start: number, post?: PostKind): Stream => ({
 
 /** More messages than one channel can have in a millisecond; the offsets stay exact as numbers until the year 2255. */
 const OFFSETS_PER_MS = 1000;
+
+/** A follower passes an entry on at once. One that has not after this time, milliseconds, does so no more. */
+const UNSEEN_MS = 5000;
 
 const sameKind = (a: PostKind, b: PostKind): boolean => JSON.stringify(a) === JSON.stringify(b);
 
@@ -149,7 +158,7 @@ export class ChannelLog {
 
   /**
    * Hands `follower` what the stream has behind `from` and, unless it is complete, what will come.
-   * @param from an offset, 0 for the beginning; absent: behind what was handed out before
+   * @param from an offset, 0 for the beginning; absent: behind what a client had before
    * @throws Refusal `no-stream`, `followed`, or `gap` if the log no longer reaches back to `from`
    */
   follow(name: string, from: number | undefined, follower: Follower, mode?: FollowMode): Stream {
@@ -159,17 +168,18 @@ export class ChannelLog {
     }
     const stream = name === STANDALONE ? this.standalone : this.#streams.get(name);
     if (!stream) throw new Refusal('no-stream', 'This stream is not kept here, or no longer');
-    if (mode === 'free' && stream.follower) throw new Refusal('followed', 'Somebody else follows this stream');
-    const start = from ?? stream.sent;
+    if (mode === 'free' && this.#isTaken(stream)) throw new Refusal('followed', 'Somebody else follows this stream');
+    const start = from ?? stream.seen;
     const ofEarlierLog = start > 0 && start < this.#base;
     if (start < stream.dropped || ofEarlierLog) {
-      stream.sent = Math.max(stream.sent, stream.dropped); // told: who asks for the rest gets what is kept
+      stream.seen = Math.max(stream.seen, stream.dropped); // told: who asks for the rest gets what is kept
       const id = stream.post?.type === 'request' ? { id: stream.post.id } : {};
       throw new Refusal('gap', 'Messages of this stream are no longer kept', id);
     }
     stream.follower?.end('replaced');
     stream.follower = follower;
     stream.from = start;
+    stream.unseenSince = undefined;
     for (const entry of stream.entries) {
       if (entry.offset > start) this.#hand(stream, follower, entry);
     }
@@ -186,6 +196,18 @@ export class ChannelLog {
     if (stream.follower !== follower) return;
     stream.follower = undefined;
     stream.leftAt = this.#clock.now();
+  }
+
+  /** The client of this follower has what it was handed up to `offset`. */
+  seen(stream: Stream, follower: Follower, offset: number): void {
+    if (stream.follower !== follower) return;
+    stream.seen = Math.max(stream.seen, offset);
+    stream.unseenSince = offset >= stream.handed ? undefined : this.#clock.now();
+  }
+
+  /** A follower that does not pass on what it gets may be a gateway that hangs: its client is elsewhere by now. */
+  #isTaken({ follower, unseenSince = Number.POSITIVE_INFINITY }: Stream): boolean {
+    return follower !== undefined && unseenSince > this.#clock.now() - UNSEEN_MS;
   }
 
   /** Whether more will come to this follower. */
@@ -221,7 +243,8 @@ export class ChannelLog {
   }
 
   #hand(stream: Stream, follower: Follower, entry: Entry): void {
-    stream.sent = Math.max(stream.sent, entry.offset);
+    stream.handed = entry.offset;
+    stream.unseenSince ??= this.#clock.now();
     const last = stream.complete && entry === stream.entries.at(-1);
     if (last) stream.follower = undefined;
     follower.entry(entry.offset, entry.payload, last, entry.own);

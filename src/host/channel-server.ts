@@ -1,3 +1,4 @@
+import type { Logger } from '../core/logger.ts';
 import type { CallLedger } from './call-ledger.ts';
 import type { Launcher } from './launcher.ts';
 
@@ -8,6 +9,8 @@ export interface ChannelServer {
   readonly clientRoots: boolean;
   /** Undefined: nothing is known of calls of earlier instances. */
   readonly ledger: CallLedger | undefined;
+  /** What is done is noted here, never with what. */
+  readonly log: Pick<Logger, 'debug' | 'warn'> | undefined;
 }
 
 /** `initialize` parameters of a client that has no roots. */

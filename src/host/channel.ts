@@ -1,6 +1,7 @@
 import type { HostLimits, PostKind } from '../core/channel.ts';
 import type { Clock } from '../core/clock.ts';
 import { AppError, asAppError, ERRORS, messageOf } from '../core/errors.ts';
+import { connectionLabel } from '../core/ids.ts';
 import { isRequest, isResponse, type RequestId, type RpcMessage, type RpcRequest, rpcError } from '../core/json-rpc.ts';
 import type { CallLedger } from './call-ledger.ts';
 import { ChannelLog, type Follower, Refusal, type Stream } from './channel-log.ts';
@@ -34,6 +35,8 @@ export class Channel implements ServerEvents {
   readonly #launcher: Launcher;
   readonly #clientRoots: boolean;
   readonly #ledger: CallLedger | undefined;
+  readonly #journal: ChannelServer['log'];
+  readonly #label: string;
   readonly #clock: Clock;
   readonly #handshake: Handshake;
   readonly #closed = new AbortController();
@@ -54,6 +57,8 @@ export class Channel implements ServerEvents {
     this.#launcher = server.launcher;
     this.#clientRoots = server.clientRoots;
     this.#ledger = server.ledger;
+    this.#journal = server.log;
+    this.#label = connectionLabel(id);
     this.#clock = clock;
     const told = server.clientRoots ? initialize : withoutRoots(initialize);
     this.#handshake = new Handshake(told, limits.initializeMs, clock);
@@ -145,6 +150,7 @@ export class Channel implements ServerEvents {
       if (!stream) return; // cancelled meanwhile, or never asked
       this.#running.delete(message.id as RequestId);
       this.#append(stream, raw, true);
+      this.#note(stream, 'error' in message ? 'request answered with an error' : 'request answered');
       return;
     }
     if (isRequest(message)) {
@@ -197,6 +203,7 @@ export class Channel implements ServerEvents {
 
   #run(stream: Stream, post: RequestPost, payload: Buffer): void {
     this.#running.set(post.id, stream);
+    this.#note(stream, 'request given to the server');
     this.#handshake.remember(post.method, payload);
     this.#send(payload);
   }
@@ -216,7 +223,7 @@ export class Channel implements ServerEvents {
       return;
     }
     if (post.method === 'notifications/initialized') this.#confirm();
-    else if (post.method === 'notifications/cancelled') this.#cancel(post.cancels, payload);
+    else if (post.method === 'notifications/cancelled') this.#cancel(post, payload);
     else if (post.method === 'notifications/roots/list_changed' && !this.#clientRoots) return;
     // A sleeping server has no use for a notification.
     else if (this.#server || this.#starting) this.#send(payload);
@@ -227,12 +234,14 @@ export class Channel implements ServerEvents {
   }
 
   /** A cancelled request gets no answer (2025-11-25, basic/utilities/cancellation): its stream is complete without one. */
-  #cancel(id: RequestId | undefined, payload: Buffer): void {
+  #cancel({ cancels: id, unlessFollowed }: PostKind & { type: 'notification' }, payload: Buffer): void {
     const stream = id === undefined ? undefined : this.#running.get(id);
     if (!stream || id === undefined) return;
+    if (unlessFollowed && this.#carrierOf(stream).follower) return;
     this.#running.delete(id);
     this.#out.delete(stream);
     this.log.complete(stream);
+    this.#note(stream, 'request cancelled');
     this.#send(payload);
   }
 
@@ -286,9 +295,15 @@ export class Channel implements ServerEvents {
 
   #failRunning(error: AppError): void {
     for (const [id, stream] of this.#running) {
+      this.#note(stream, 'request failed: its outcome is unknown', 'warn');
       this.#append(stream, encode(rpcError(id, error.rpcCode, error.message, error.data)), true);
     }
     this.#running.clear();
+  }
+
+  /** Which request of which connection, and its method: nothing of what is in it. */
+  #note({ name: request, post }: Stream, message: string, level: 'debug' | 'warn' = 'debug'): void {
+    this.#journal?.[level]({ request, connection: this.#label, method: (post as RequestPost).method }, message);
   }
 
   /** Appends what the server said, and stops reading it while whoever follows cannot keep up. */

@@ -1,9 +1,13 @@
 import { type HostLimits, STANDALONE } from '../core/channel.ts';
 import type { Clock } from '../core/clock.ts';
+import { connectionLabel, isConnectionId } from '../core/ids.ts';
 import { Channel } from './channel.ts';
 import { Refusal } from './channel-log.ts';
 import type { ChannelServer } from './channel-server.ts';
 import type { Launcher } from './launcher.ts';
+
+/** Of channels that no client will ever close so many are kept, and those that are in use. */
+const DERIVED = 100;
 
 /** The channels of one host. Keeps the number of running servers within bounds by ending idle ones. */
 export class Channels {
@@ -19,12 +23,12 @@ export class Channels {
     launcher: Launcher,
     limits: HostLimits,
     clock: Clock,
-    { clientRoots = false, ledger }: Partial<Omit<ChannelServer, 'launcher'>> = {},
+    { clientRoots = false, ledger, log }: Partial<Omit<ChannelServer, 'launcher'>> = {},
   ) {
     this.#launcher = launcher;
     this.#limits = limits;
     this.#clock = clock;
-    this.#server = { launcher, clientRoots, ledger };
+    this.#server = { launcher, clientRoots, ledger, log };
     launcher.makeRoom = () => this.#makeRoom();
   }
 
@@ -55,8 +59,10 @@ export class Channels {
     this.checkRetired();
     let channel = this.#channels.get(id);
     if (!channel) {
+      if (!isConnectionId(id)) this.#closeDerived();
       channel = new Channel(id, initialize, this.#server, this.#limits, this.#clock);
       this.#channels.set(id, channel);
+      this.#server.log?.debug({ connection: connectionLabel(id) }, 'connection opened');
     }
     channel.memo = memo;
     try {
@@ -100,6 +106,7 @@ export class Channels {
     this.#channels.delete(id);
     this.#lastUsedAt = Math.max(this.#lastUsedAt, channel?.lastUsedAt ?? 0);
     await channel?.close();
+    if (channel) this.#server.log?.debug({ connection: connectionLabel(id) }, 'connection closed');
   }
 
   async closeAll(): Promise<void> {
@@ -116,14 +123,27 @@ export class Channels {
     }
   }
 
+  /**
+   * Makes room for one more channel whose id a gateway has derived from what its client says of itself, with each request
+   * (2026-07-28): such clients do not say when they end, and any gateway may use it.
+   */
+  #closeDerived(): void {
+    const derived = [...this.#channels.values()].filter(({ id }) => !isConnectionId(id));
+    if (derived.length < DERIVED) return;
+    const idlest = longestUnused(derived.filter(({ busy }) => !busy));
+    if (idlest) this.close(idlest.id).catch(() => {}); // it ends with its instance at the latest
+  }
+
   /** Ends the server that was idle longest, where one more would be too many. */
   async #makeRoom(): Promise<void> {
     if (this.#launcher.running < this.#limits.children) return;
-    let idlest: Channel | undefined;
-    for (const channel of this.#channels.values()) {
-      if (!channel.hasServer || channel.busy) continue;
-      if (!idlest || channel.lastUsedAt < idlest.lastUsedAt) idlest = channel;
-    }
-    await idlest?.sleep();
+    const idle = [...this.#channels.values()].filter(({ hasServer, busy }) => hasServer && !busy);
+    await longestUnused(idle)?.sleep();
   }
+}
+
+function longestUnused(channels: readonly Channel[]): Channel | undefined {
+  let found: Channel | undefined;
+  for (const channel of channels) if (!found || channel.lastUsedAt < found.lastUsedAt) found = channel;
+  return found;
 }

@@ -1,6 +1,7 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { AuditLog } from '../core/audit-log.ts';
 import { CHANNEL_PROTOCOL, type HostAssignment, type HostStatus, type Retirement } from '../core/channel.ts';
 import type { Clock } from '../core/clock.ts';
 import { AppError, asAppError } from '../core/errors.ts';
@@ -13,13 +14,16 @@ import { type EgressAccess, openEgress } from './egress-access.ts';
 import { Launcher } from './launcher.ts';
 import type { LedgerFile } from './ledger-file.ts';
 import { LinkSession } from './link-session.ts';
+import { answerLog } from './log-endpoint.ts';
+import { LogRing } from './log-ring.ts';
+import { readJson } from './read-body.ts';
+import { ServerLog } from './server-log.ts';
 import { serverStarter } from './server-starter.ts';
 import { StderrTail } from './stderr-tail.ts';
 
 /** Without an assignment for this long the host ends: whoever started it is gone. */
 const UNCONFIGURED_MS = 30_000;
 const SWEEP_MS = 15_000;
-const MAX_ASSIGNMENT = 4 << 20;
 /** How long gateways may take to end their links to a host that takes no more work, and how often it looks: milliseconds. */
 const BYE_MS = 1000;
 const BYE_LOOK_MS = 5;
@@ -34,6 +38,8 @@ export interface HostOptions {
   readonly onOver: (reason: string) => void;
   /** What the host before this one, in the same place, left for it; undefined: there is no such place. */
   readonly ledger?: LedgerFile | undefined;
+  /** For a server's module to write down what it changes; undefined: there is no such place. */
+  readonly audit?: AuditLog | undefined;
   /** Path of the egress proxy's socket, where the instance has no network of its own. */
   readonly egressSocket?: string | undefined;
   /** What the instance uses, now; undefined where it cannot be said. */
@@ -57,11 +63,13 @@ interface Assigned {
  * the first `POST /configure` on its socket (D9).
  *
  * `GET /healthz`, `GET /metrics` (no secret in them, no authentication), `POST /configure`; with the bearer secret:
- * `GET /status`, `GET /record`, `POST /retire`, and `GET /link` upgraded to the channel protocol.
+ * `GET /status`, `GET /record`, `POST /retire`, `GET /logs`, `POST /log`, `PUT /log-level`, and `GET /link` upgraded to the
+ * channel protocol.
  */
 export class Host {
   readonly #options: HostOptions;
   readonly #boot = randomUUID();
+  readonly #log: ServerLog;
   readonly #server: Server;
   readonly #links = new Map<Duplex, LinkSession>();
   #assigned: Promise<Assigned> | undefined;
@@ -71,6 +79,7 @@ export class Host {
 
   constructor(options: HostOptions) {
     this.#options = options;
+    this.#log = new ServerLog(new LogRing(), options.log, options.clock);
     this.#heardAt = options.clock.now();
     this.#server = createServer((req, res) => void this.#serve(req, res));
     this.#server.on('upgrade', (req: IncomingMessage, socket: Duplex) => this.#upgrade(req, socket));
@@ -109,11 +118,12 @@ export class Host {
 
   async #serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
     try {
+      if (await answerLog(req, res, this.#log, () => this.#authorize(req))) return;
       const { status, type, body } = await this.#route(req);
       res.writeHead(status, { 'content-type': type }).end(body);
     } catch (cause) {
       const error = asAppError(cause);
-      if (error.code === 'internal') this.#options.log.error({ err: cause }, 'request failed');
+      if (error.code === 'internal') this.#log.error({ err: cause }, 'request failed');
       const { code, message, data } = error;
       res
         .writeHead(error.status, { 'content-type': 'application/json' })
@@ -134,9 +144,7 @@ export class Host {
       }
       case 'POST /configure':
         this.#heardAt = this.#options.clock.now();
-        await this.#configure(
-          JSON.parse((await readBody(req)).toString()) as { secret: string; assignment: HostAssignment },
-        );
+        await this.#configure((await readJson(req)) as { secret: string; assignment: HostAssignment });
         return json({ boot: this.#boot });
       case 'GET /status':
         this.#authorize(req);
@@ -146,7 +154,7 @@ export class Host {
         return json({ record: this.#authorize(req).assignment.record });
       case 'POST /retire': {
         const assigned = this.#authorize(req);
-        const { idleMs } = JSON.parse((await readBody(req)).toString()) as { idleMs: number };
+        const { idleMs } = (await readJson(req)) as { idleMs: number };
         return json(await this.#retire(assigned, idleMs));
       }
       default:
@@ -170,7 +178,10 @@ export class Host {
   }
 
   async #assign(secret: Buffer, assignment: HostAssignment): Promise<Assigned> {
-    const { configDir, dist, log, clock, ledger, egressSocket, oomKills } = this.#options;
+    const { configDir, dist, clock, ledger, audit, egressSocket, oomKills } = this.#options;
+    const log = this.#log;
+    log.belongsTo(assignment.server, assignment.variables);
+    if (assignment.logSetting) log.set(assignment.logSetting);
     await using held = new AsyncDisposableStack();
     const egress = held.use(await openEgress(assignment, egressSocket, secret.toString(), clock));
     const stderr = new StderrTail();
@@ -180,12 +191,15 @@ export class Host {
       log,
       stderr,
       egress,
+      audit,
       ...(oomKills ? { oomKills } : {}),
     });
     const launcher = new Launcher(start, new Circuit(CIRCUIT, clock), stderr, clock);
+    launcher.onFailure = (reason) => log.warn({ reason }, 'the server failed');
     const channels = new Channels(launcher, assignment.limits, clock, {
       clientRoots: assignment.clientRoots ?? false,
       ledger: ledger && new CallLedger(ledger, assignment.limits, clock, log),
+      log,
     });
     await launcher.prepare();
     this.#ready = { secret, assignment, launcher, channels, egress, at: clock.now() };
@@ -252,15 +266,4 @@ export class Host {
 
 function sameSecret(a: Buffer, b: Buffer): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
-}
-
-async function readBody(req: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of req as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > MAX_ASSIGNMENT) throw new AppError('request.too-large', 'The assignment is too large');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }

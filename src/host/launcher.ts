@@ -30,6 +30,8 @@ export class Launcher {
   restarts = 0;
   /** Called before one more server is started for a channel. */
   makeRoom: () => Promise<void> = async () => {};
+  /** Called when a server could not be started, did not answer `initialize`, or ended by itself. */
+  onFailure: (reason: string) => void = () => {};
 
   constructor(start: StartServer, circuit: Circuit, stderr: StderrTail, clock: Clock) {
     this.#start = start;
@@ -126,6 +128,7 @@ export class Launcher {
   #note(reason: string, ranMs: number): void {
     this.#failure = { reason, stderr: this.#stderr.toString(), at: this.#clock.now() };
     this.#circuit.failed(ranMs);
+    this.onFailure(reason);
   }
 
   #held(until: number): AppError {

@@ -94,6 +94,11 @@ export class LinkSession {
           this.#follow(n, channel, follower, stream);
           return;
         }
+        case 'seen': {
+          const following = this.#following.get(n);
+          following?.channel.log.seen(following.stream, following.follower, frame.o);
+          return;
+        }
         case 'leave':
           this.#leave(n);
           return;

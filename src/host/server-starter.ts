@@ -1,12 +1,13 @@
 import { realpath, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import type { AuditLog } from '../core/audit-log.ts';
 import type { HostAssignment } from '../core/channel.ts';
 import { AppError, appErrorOf, messageOf } from '../core/errors.ts';
-import type { Logger } from '../core/logger.ts';
 import type { OpenServer } from '../core/server-module.ts';
 import type { EgressAccess } from './egress-access.ts';
 import { startModuleServer } from './module-server.ts';
 import type { StartServer } from './server-handle.ts';
+import type { ServerLog } from './server-log.ts';
 import type { StderrTail } from './stderr-tail.ts';
 import { startStdioServer } from './stdio-server.ts';
 
@@ -17,9 +18,11 @@ export interface StarterOptions {
   readonly configDir: string;
   /** Directory of the built program, in this instance. */
   readonly dist: string;
-  readonly log: Logger;
+  readonly log: ServerLog;
   readonly stderr: StderrTail;
   readonly egress: EgressAccess;
+  /** For a module to write down what it changes; undefined: there is no such place. */
+  readonly audit?: AuditLog | undefined;
   /** How many processes of the instance were killed for want of memory; undefined where it cannot be said. */
   readonly oomKills?: () => number | undefined;
 }
@@ -29,7 +32,7 @@ export interface StarterOptions {
  * @throws AppError `config.invalid` if the server refuses its configuration
  */
 export async function serverStarter(assignment: HostAssignment, options: StarterOptions): Promise<StartServer> {
-  const { configDir, dist, log, stderr, egress, oomKills = () => undefined } = options;
+  const { configDir, dist, log, stderr, egress, audit, oomKills = () => undefined } = options;
   const fill = filling({ configDir, dist, node: process.execPath });
   for (const [name, content] of Object.entries(assignment.files))
     await addFile(join(configDir, basename(name)), content);
@@ -37,8 +40,8 @@ export async function serverStarter(assignment: HostAssignment, options: Starter
   if (launch.kind === 'module') {
     const { openServer } = (await import(fill(launch.module))) as { openServer?: OpenServer };
     if (!openServer) throw new AppError('config.invalid', `${basename(launch.module)} does not export "openServer"`);
-    const out = egress.connect ? { connect: egress.connect } : {};
-    const connect = await openServer({ configDir, workspace, variables, log, ...out }).catch((cause: unknown) => {
+    const more = { ...(egress.connect && { connect: egress.connect }), ...(audit && { audit }) };
+    const connect = await openServer({ configDir, workspace, variables, log, ...more }).catch((cause: unknown) => {
       throw appErrorOf(cause) ?? new AppError('server.failed', messageOf(cause), { cause });
     });
     return (events) => startModuleServer(connect, events);
@@ -46,7 +49,7 @@ export async function serverStarter(assignment: HostAssignment, options: Starter
   const env = Object.fromEntries(Object.entries(launch.env).map(([name, value]) => [name, fill(value)]));
   const onStderr = (text: string): void => {
     stderr.add(text);
-    log.info({ stderr: true }, text.trimEnd());
+    log.stderr(text);
   };
   const command = {
     command: fill(launch.command),

@@ -1,18 +1,19 @@
 import { type IncomingMessage, request } from 'node:http';
 import type { HostAssignment, HostControl, HostStatus, Retirement } from '../core/channel.ts';
 import { AppError, ERRORS, type ErrorCode, messageOf } from '../core/errors.ts';
+import type { HostLogs, LogEntry, LogQuery, LogSetting, NumberedLine } from '../core/host-logs.ts';
 import type { Endpoint } from '../core/session.ts';
 import { addressOptions } from './endpoint.ts';
 
 interface Call {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT';
   readonly path: string;
   readonly secret?: string;
   readonly body?: object;
 }
 
 /** What the controller and the API ask of a host, over its HTTP endpoints (src/host/host.ts). */
-export class HttpHostControl implements HostControl {
+export class HttpHostControl implements HostControl, HostLogs {
   async configure(endpoint: Endpoint, secret: string, assignment: HostAssignment, signal: AbortSignal): Promise<void> {
     await call(endpoint, { method: 'POST', path: '/configure', body: { secret, assignment } }, signal);
   }
@@ -29,34 +30,71 @@ export class HttpHostControl implements HostControl {
   async retire(endpoint: Endpoint, secret: string, idleMs: number, signal: AbortSignal): Promise<Retirement> {
     return (await call(endpoint, { method: 'POST', path: '/retire', secret, body: { idleMs } }, signal)) as Retirement;
   }
+
+  async *lines(endpoint: Endpoint, secret: string, query: LogQuery, signal: AbortSignal): AsyncIterable<NumberedLine> {
+    const given = Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]);
+    const path = `/logs?${new URLSearchParams(given)}`;
+    const response = await begin(endpoint, { method: 'GET', path, secret }, signal);
+    if (response.statusCode !== 200) throw asError(response.statusCode, await textOf(response));
+    try {
+      for await (const line of linesOf(response)) yield JSON.parse(line) as NumberedLine;
+    } finally {
+      response.destroy();
+    }
+  }
+
+  async add(endpoint: Endpoint, secret: string, entry: LogEntry, signal: AbortSignal): Promise<void> {
+    await call(endpoint, { method: 'POST', path: '/log', secret, body: entry }, signal);
+  }
+
+  async setLevel(endpoint: Endpoint, secret: string, setting: LogSetting, signal: AbortSignal): Promise<void> {
+    await call(endpoint, { method: 'PUT', path: '/log-level', secret, body: setting }, signal);
+  }
 }
 
-async function call(endpoint: Endpoint, { method, path, secret, body }: Call, signal: AbortSignal): Promise<unknown> {
-  const { status, text } = await exchange(
-    endpoint,
-    { method, path, ...(secret ? { secret } : {}), ...(body ? { body } : {}) },
-    signal,
-  );
-  if (status === 200) return JSON.parse(text);
-  throw asError(status, text);
+async function call(endpoint: Endpoint, what: Call, signal: AbortSignal): Promise<unknown> {
+  const response = await begin(endpoint, what, signal);
+  const text = await orUnreachable(signal, () => textOf(response));
+  if (response.statusCode === 200) return JSON.parse(text);
+  throw asError(response.statusCode, text);
 }
 
-async function exchange(
+/** The head of the answer. */
+function begin(
   endpoint: Endpoint,
   { method, path, secret, body }: Call,
   signal: AbortSignal,
-): Promise<{ status: number | undefined; text: string }> {
-  try {
-    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+): Promise<IncomingMessage> {
+  const asked = () =>
+    new Promise<IncomingMessage>((resolve, reject) => {
       const headers = secret === undefined ? {} : { authorization: `Bearer ${secret}` };
       const req = request({ ...addressOptions(endpoint), method, path, headers, signal, agent: false }, resolve);
       req.once('error', reject);
       req.end(body === undefined ? undefined : JSON.stringify(body));
     });
-    let text = '';
-    response.setEncoding('utf8');
-    for await (const chunk of response) text += chunk;
-    return { status: response.statusCode, text };
+  return orUnreachable(signal, asked);
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  let text = '';
+  response.setEncoding('utf8');
+  for await (const chunk of response) text += chunk;
+  return text;
+}
+
+async function* linesOf(response: IncomingMessage): AsyncIterable<string> {
+  let begun = '';
+  response.setEncoding('utf8');
+  for await (const chunk of response as AsyncIterable<string>) {
+    const lines = (begun + chunk).split('\n');
+    begun = lines.pop() ?? '';
+    yield* lines;
+  }
+}
+
+async function orUnreachable<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
   } catch (cause) {
     signal.throwIfAborted();
     throw new AppError('server.failed', `The host cannot be reached: ${messageOf(cause)}`, { cause });

@@ -125,7 +125,8 @@ export class SocketLink implements HostLink {
     if (!waiter) return; // it left
     if (frame.t === 'entry') {
       if (frame.last) this.#waiters.delete(frame.n);
-      waiter.entry(frame.o, payload, frame.last === true, frame.own === true);
+      const has = waiter.entry(frame.o, payload, frame.last === true, frame.own === true);
+      if (has === true && !this.#lost) this.#send({ t: 'seen', n: frame.n, o: frame.o });
       return;
     }
     this.#waiters.delete(frame.n);

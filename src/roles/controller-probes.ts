@@ -7,6 +7,8 @@ export interface ControllerHealth {
   /** Of its lease; undefined: it waits for one. */
   epoch: number | undefined;
   ending: boolean;
+  /** What keeps it from its work, for people. */
+  trouble: () => string | undefined;
 }
 
 /**

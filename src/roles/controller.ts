@@ -12,6 +12,7 @@ import { controlPlane } from './control-plane.ts';
 import { type ControllerHealth, controllerProbes } from './controller-probes.ts';
 import { takeRuntimeRoot } from './leases.ts';
 import { drain, httpServer, listen } from './listen.ts';
+import { type Condition, Presence } from './presence.ts';
 import { assembleReplica, type Replica } from './replica.ts';
 import { type Running, runRole } from './run.ts';
 
@@ -33,10 +34,11 @@ export function controller(argv: string[], main: string): Promise<number> {
 async function startController(config: Config, main: string, log: Logger): Promise<Running> {
   await using held = new AsyncDisposableStack();
   const replica = await assembleReplica('controller', config, { root: dirname(dirname(main)), log, held });
-  const health: ControllerHealth = { epoch: undefined, ending: false };
+  const health: ControllerHealth = { epoch: undefined, ending: false, trouble: () => undefined };
   const server = httpServer(controllerProbes(replica.parts.store, health));
   const url = await listen(server, config.http.host, config.http.port);
   held.defer(() => drain(server, DRAIN_MS, replica.parts.clock));
+  held.use(new Presence({ ...replica.parts, role: 'controller', condition: () => conditionOf(health) }));
   const stop = new AbortController();
   const working = work(replica, [process.execPath, main, 'host'], health, stop.signal);
   held.defer(async () => {
@@ -47,6 +49,11 @@ async function startController(config: Config, main: string, log: Logger): Promi
   log.info({ url, version: replica.parts.version }, 'ready');
   const all = held.move();
   return { url, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+function conditionOf({ epoch, ending, trouble }: ControllerHealth): Condition {
+  const why = trouble();
+  return { draining: ending, leads: epoch !== undefined, troubles: why === undefined ? [] : [why] };
 }
 
 /** Waits for the lease and works as long as it has it, again and again. */
@@ -66,6 +73,7 @@ async function work(
       if (!stop.aborted) log.warn({ reason: messageOf(error) }, 'the lease could not be used');
     }
     health.epoch = undefined;
+    health.trouble = () => undefined;
     if (clock.now() - began > config.leaseTtlMs) failures = 1;
     await clock.sleep(backoffDelay(BACKOFF, failures, random()), stop).catch(() => {}); // the loop's condition sees it
   }
@@ -86,6 +94,7 @@ async function workOnce(
   const plane = await controllerOf(lease);
   using _calls = answerCalls(bus, deployment, plane);
   health.epoch = lease.epoch;
+  health.trouble = () => plane.trouble;
   log.info({ epoch: lease.epoch }, 'in charge');
   await plane.run(stop);
 }

@@ -1,4 +1,5 @@
 import type { RequestListener } from 'node:http';
+import { hostname } from 'node:os';
 import type { ControllerCalls } from '../core/controller-calls.ts';
 import { type ApiOptions, createApi } from '../gateway/api/api.ts';
 import { SessionViews } from '../gateway/api/session-views.ts';
@@ -11,7 +12,9 @@ import { CompleteStore } from '../sessions/complete-store.ts';
 import { Sessions } from '../sessions/sessions.ts';
 import { Tokens } from '../sessions/tokens.ts';
 import { Workspaces } from '../sessions/workspaces.ts';
+import { type AdminPlane, adminPlane } from './admin-plane.ts';
 import type { Parts } from './parts.ts';
+import type { Condition } from './presence.ts';
 
 /** The one owner of a manager without accounts: whoever may read the state directory. */
 const OWNER = 'owner';
@@ -19,12 +22,23 @@ const OWNER = 'owner';
 const STATE_PART = 0.9;
 /** How long an instance may take to say how it is, milliseconds. */
 const STATUS_MS = 1000;
+/** Where clients are served: name -> path. */
+const ENDPOINTS = {
+  mcp: '/mcp',
+  server: '/mcp/{server}',
+  sse: '/sse',
+  messages: '/messages/',
+  api: '/api',
+  admin: '/admin/api',
+};
 /** An id that no session has: looking for it tells whether the store answers. */
 const PROBE = 'probe-aaaaaaaaaaaaaaaa';
 
 /** What answers requests. */
 export interface DataPlane {
   readonly listener: RequestListener;
+  /** How much it has to do, and whether it ends. */
+  condition(): Pick<Condition, 'draining' | 'sessions' | 'connections'>;
   /** From now on `/readyz` says that no new work should come here, and connections end with their next answer. */
   refuse(): void;
   /** Ends open streams: their clients come back to whoever serves then. */
@@ -34,30 +48,47 @@ export interface DataPlane {
 }
 
 /**
- * The gateway: MCP, and the session API.
+ * The gateway: MCP, the session API, and the admin API.
+ * @throws AppError `config.invalid`
  * @param held gets what has to be disposed of
  */
 export function dataPlane(given: Parts, controller: ControllerCalls, held: AsyncDisposableStack): DataPlane {
   const parts = { ...given, store: new CompleteStore({ ...given, waitMs: given.config.streams.holdMs }) };
   const tokens = new Tokens(parts.deployment.key, parts.clock);
   const sessions = sessionsOf(parts);
-  const mcp = mcpOf(parts, sessions, tokens, held);
+  const cache = held.use(new SessionCache({ ...parts, tokens, holdMs: parts.config.streams.holdMs }));
+  const mcp = mcpOf(parts, sessions, cache, held);
   let ending = false;
+  const streams = new AbortController();
   const notReady = async () => {
     await given.store.peek(PROBE);
     return ending ? 'the manager is ending' : undefined;
   };
-  const api = apiOf(parts, controller, { sessions, tokens, notReady });
+  const views = new SessionViews({ ...parts, statusMs: STATUS_MS });
+  const admin = adminPlane(parts, {
+    rawStore: given.store,
+    controller,
+    sessions,
+    view: (record) => views.of(record),
+    mcp: ENDPOINTS,
+    here: () => ({ draining: ending, sessions: cache.counts.sessions }),
+  });
+  const api = apiOf(parts, controller, admin, { sessions, tokens, views, notReady, ending: streams.signal });
+  parts.log.info({ endpoints: ENDPOINTS }, 'Session management endpoints registered');
   return {
     // MCP first, and without express: it is the path of every call.
     listener: (req, res) => {
       if (ending) res.setHeader('Connection', 'close'); // the next request goes elsewhere
       void (mcp.handle(req, res) || api(req, res));
     },
+    condition: () => ({ draining: ending, ...cache.counts }),
     refuse: () => {
       ending = true;
     },
-    endStreams: () => mcp.endStreams(),
+    endStreams: () => {
+      streams.abort();
+      mcp.endStreams();
+    },
     cutStreams: () => mcp.cutStreams(),
   };
 }
@@ -73,10 +104,9 @@ function sessionsOf(parts: Parts): Sessions {
   });
 }
 
-function mcpOf(parts: Parts, sessions: Sessions, tokens: Tokens, held: AsyncDisposableStack): McpEndpoint {
+function mcpOf(parts: Parts, sessions: Sessions, cache: SessionCache, held: AsyncDisposableStack): McpEndpoint {
   const { http, streams, connections, tokenInPath } = parts.config;
   const links = held.use(new SocketLinks(parts.clock));
-  const cache = held.use(new SessionCache({ ...parts, tokens, holdMs: streams.holdMs }));
   const endpoint = new McpEndpoint({
     ...parts,
     sessions: cache,
@@ -94,15 +124,20 @@ function mcpOf(parts: Parts, sessions: Sessions, tokens: Tokens, held: AsyncDisp
 function apiOf(
   parts: Parts,
   controller: ControllerCalls,
-  use: Pick<ApiOptions, 'sessions' | 'tokens' | 'notReady'>,
+  admin: AdminPlane,
+  use: Pick<ApiOptions, 'sessions' | 'tokens' | 'views' | 'notReady' | 'ending'>,
 ): RequestListener {
   return createApi({
     ...parts,
+    ...admin,
     ...use,
-    views: new SessionViews({ ...parts, statusMs: STATUS_MS }),
+    health: () => admin.health.lately(),
+    machine: hostname(),
+    sessionsPerMinute: parts.config.sessions.perMinute,
+    trustedProxies: parts.config.http.trustedProxies,
     owner: { name: OWNER, credential: parts.deployment.credential },
     guard: parts.config.http,
     cleanup: (owner) => controller.cleanup(owner),
-    endpoints: { mcp: '/mcp', server: '/mcp/{server}', sse: '/sse', messages: '/messages/', api: '/api' },
+    endpoints: ENDPOINTS,
   });
 }

@@ -4,6 +4,7 @@ import type { Logger } from '../core/logger.ts';
 import { RemoteController } from '../store/redis/controller-calls.ts';
 import { dataPlane } from './data-plane.ts';
 import { drain, httpServer, listen } from './listen.ts';
+import { Presence } from './presence.ts';
 import { assembleReplica } from './replica.ts';
 import { type Running, runRole } from './run.ts';
 
@@ -32,6 +33,8 @@ async function startGateway(config: Config, main: string, log: Logger): Promise<
   const plane = dataPlane(parts, controller, held);
   const server = httpServer(plane.listener);
   const url = await listen(server, config.http.host, config.http.port);
+  const condition = () => ({ ...plane.condition(), troubles: [] });
+  held.use(new Presence({ ...parts, role: 'gateway', condition, onDrain: () => plane.refuse() }));
   held.defer(async () => {
     // The balancer is to see it before anything is refused.
     plane.refuse();

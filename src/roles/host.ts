@@ -4,8 +4,10 @@ import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
 import { parseLabels } from '../core/pid-file.ts';
 import type { ResourceUsage } from '../core/runtime.ts';
+import { openAuditFile } from '../host/audit-file.ts';
 import { Host } from '../host/host.ts';
 import { openLedgerFile } from '../host/ledger-file.ts';
 import { cgroupOomKills, cgroupUsage } from '../os/cgroup.ts';
@@ -23,7 +25,7 @@ const CACHE_AFTER_MS = 3000;
  * The role `host`: the program inside an instance.
  *
  *     host --socket PATH --config-dir DIR --labels JSON [--pid-file PATH] [--log PATH] [--socket-mode OCTAL]
- *          [--ledger PATH]
+ *          [--ledger PATH] [--audit PATH]
  *
  * Claims the pid file before anything else: from then on whoever looks for this instance finds it.
  * @param main path of the program's main file: the servers that come with it lie beside it
@@ -39,6 +41,7 @@ export async function host(argv: string[], main: string): Promise<void> {
       log: { type: 'string' },
       'socket-mode': { type: 'string' },
       ledger: { type: 'string' },
+      audit: { type: 'string' },
     },
   });
   const { socket, 'config-dir': configDir, labels: json, 'pid-file': pidFile, log: logFile } = values;
@@ -52,12 +55,12 @@ export async function host(argv: string[], main: string): Promise<void> {
     await Promise.race([systemClock.sleep(LOG_AFTER_MS), ending.promise]);
     const { createLogger } = await import('../telemetry/logger.ts');
     const destination = logFile ? { destination: new RotatingFile(logFile) } : {};
-    return createLogger({ level: 'info', ...destination }).child({ session: labels.session, server: labels.server });
+    // What is left out is decided before (host/server-log.ts).
+    return createLogger({ level: 'debug', ...destination }).child({ session: labels.session, server: labels.server });
   });
 
   // Before it listens: from then on the directory may be closed to it.
-  const ledger = values.ledger ? openLedgerFile(values.ledger) : undefined;
-  if (values.ledger && !ledger) log.warn({}, 'there can be no ledger of calls');
+  const kept = openKept(values, log);
 
   let over = false;
   const end = (reason: string): void => {
@@ -76,7 +79,7 @@ export async function host(argv: string[], main: string): Promise<void> {
     log,
     clock: systemClock,
     onOver: end,
-    ledger,
+    ...kept,
     egressSocket: process.env.MCP_EGRESS_SOCKET,
     usage: usageOf(pidFile !== undefined),
     // The group of a process is that of whoever started it, and so are its dead.
@@ -95,6 +98,15 @@ export async function host(argv: string[], main: string): Promise<void> {
   const { 'socket-mode': mode } = values;
   if (mode) chmodSync(socket, Number.parseInt(mode, 8));
   setTimeout(() => flushCompileCache(), CACHE_AFTER_MS).unref();
+}
+
+/** Opens what is kept for the next host in this one's place. */
+function openKept(paths: { readonly ledger?: string; readonly audit?: string }, log: Pick<Logger, 'warn'>) {
+  const ledger = paths.ledger ? openLedgerFile(paths.ledger) : undefined;
+  if (paths.ledger && !ledger) log.warn({}, 'there can be no ledger of calls');
+  const audit = paths.audit ? openAuditFile(paths.audit, systemClock) : undefined;
+  if (paths.audit && !audit) log.warn({}, 'there can be no audit record');
+  return { ledger, audit };
 }
 
 /**

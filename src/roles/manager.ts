@@ -7,6 +7,7 @@ import { dataPlane } from './data-plane.ts';
 import { takeLeases } from './leases.ts';
 import { drain, httpServer, listen } from './listen.ts';
 import { assemble } from './parts.ts';
+import { Presence } from './presence.ts';
 import type { Running } from './run.ts';
 
 /** How long requests may take to end when the manager does, milliseconds. */
@@ -25,6 +26,9 @@ export async function startManager(config: Config, main: string, log: Logger): P
   const gateway = dataPlane(parts, controller, held);
   const server = httpServer(gateway.listener);
   const url = await listen(server, config.http.host, config.http.port);
+  const troubles = () => (controller.trouble === undefined ? [] : [controller.trouble]);
+  const condition = () => ({ ...gateway.condition(), leads: true, troubles: troubles() });
+  held.use(new Presence({ ...parts, role: 'serve', condition }));
   const stop = new AbortController();
   const running = controller.run(stop.signal);
   held.defer(async () => {

@@ -6,15 +6,20 @@ import type { Config } from '../config.ts';
 import type { Catalogue } from '../core/catalogue.ts';
 import type { HostControl } from '../core/channel.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
+import type { HostLogs } from '../core/host-logs.ts';
 import { LocalSignals } from '../core/local-signals.ts';
 import type { Logger } from '../core/logger.ts';
+import type { OperationsStore } from '../core/operations.ts';
 import type { Signals } from '../core/signals.ts';
 import type { ConnectionStore, SessionStore } from '../core/store.ts';
 import { HttpHostControl } from '../link/http-host-control.ts';
 import { EgressGrants } from '../sessions/egress-grants.ts';
 import { InstanceKeys } from '../sessions/instance-keys.ts';
+import { type Lifecycle, LifecycleLog } from '../sessions/lifecycle.ts';
 import { Sealer } from '../sessions/sealer.ts';
+import { EmbeddedOperations } from '../store/embedded/operations.ts';
 import { EmbeddedStore } from '../store/embedded/store.ts';
+import { RedisOperations } from '../store/redis/operations.ts';
 import { RedisStore } from '../store/redis/store.ts';
 
 type Store = SessionStore & ConnectionStore & AsyncDisposable;
@@ -25,11 +30,13 @@ export interface Parts {
   readonly deployment: Keys;
   readonly catalogue: Catalogue;
   readonly store: SessionStore & ConnectionStore;
+  readonly operations: OperationsStore;
+  readonly lifecycle: Lifecycle;
   readonly sealer: Sealer;
   readonly keys: InstanceKeys;
   readonly grants: EgressGrants;
   readonly signals: Signals;
-  readonly hosts: HostControl;
+  readonly hosts: HostControl & HostLogs;
   readonly clock: Clock;
   readonly log: Logger;
   /** A number in [0, 1). */
@@ -48,12 +55,16 @@ export async function assemble(config: Config, root: string, log: Logger, held: 
   const deployment = loadKeys(config.state, config.secrets);
   const catalogue = loadCatalogue(catalogueFiles(config, root));
   const store = held.use(openStore(config));
+  const operations = held.use(openOperations(config));
+  const lifecycle = held.use(new LifecycleLog({ operations, clock: systemClock, log }));
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   return {
     config,
     deployment,
     catalogue,
     store,
+    operations,
+    lifecycle,
     sealer: new Sealer(deployment.key),
     keys: new InstanceKeys(deployment.key),
     grants: new EgressGrants(deployment.key, systemClock),
@@ -74,6 +85,13 @@ function catalogueFiles({ state, catalogue }: Config, root: string): string[] {
 }
 
 function openStore({ store, state }: Config): Store {
-  if (store === 'embedded') return new EmbeddedStore({ path: join(state, 'store.db'), clock: systemClock });
+  if (store === 'embedded') return new EmbeddedStore({ path: storeFile(state), clock: systemClock });
   return new RedisStore({ url: store, clock: systemClock });
 }
+
+function openOperations({ store, state }: Config): OperationsStore & AsyncDisposable {
+  if (store === 'embedded') return new EmbeddedOperations({ path: storeFile(state), clock: systemClock });
+  return new RedisOperations({ url: store, clock: systemClock });
+}
+
+const storeFile = (state: string): string => join(state, 'store.db');

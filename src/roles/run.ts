@@ -1,11 +1,14 @@
 import { once } from 'node:events';
 import { flushCompileCache } from 'node:module';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { ownDirectory } from '../config/own-file.ts';
 import type { Config } from '../config.ts';
 import { loadConfig } from '../config.ts';
 import { AppError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { createLogger } from '../telemetry/logger.ts';
+import { standardError, withFiles } from '../telemetry/outputs.ts';
 
 /** A role that serves. Its disposal ends it in order, and leaves the instances running. */
 export interface Running extends AsyncDisposable {
@@ -19,7 +22,9 @@ export interface Role {
   readonly name: string;
   /** Throws AppError for everything that keeps it from starting; nothing is left behind then. */
   readonly start: (config: Config, log: Logger) => Promise<Running>;
-  /** What people read once it serves. */
+  /** The log is kept in files of the state directory, too: it is a person's own machine. */
+  readonly logFiles?: true;
+  /** What people read once it serves; in a container the log alone says it, since nothing but JSON is to be read there. */
   readonly greeting: (url: string) => string;
 }
 
@@ -34,9 +39,9 @@ export async function runRole(role: Role, argv: string[]): Promise<number> {
   process.on('SIGTERM', end).on('SIGINT', end);
   try {
     const config = configFrom(role.name, argv);
-    const log = createLogger({ level: config.logLevel });
+    const log = openLog(role, config);
     await using running = await role.start(config, log);
-    process.stdout.write(`${role.greeting(running.url)}\n`);
+    if (role.logFiles || process.stdout.isTTY) process.stdout.write(`${role.greeting(running.url)}\n`);
     // What was compiled until now is what the next start needs.
     setImmediate(flushCompileCache);
     if (!ended.signal.aborted) await once(ended.signal, 'abort');
@@ -47,6 +52,16 @@ export async function runRole(role: Role, argv: string[]): Promise<number> {
     return 1;
   }
   return 0;
+}
+
+/** @throws AppError `config.invalid` if the directory for the files cannot be made, or is somebody else's */
+function openLog({ logFiles }: Role, { logLevel: level, state }: Config): Logger {
+  const first = standardError(process.env, process.stderr.isTTY);
+  if (!logFiles) return createLogger({ level, destination: first });
+  const directory = join(state, 'logs');
+  ownDirectory(state);
+  ownDirectory(directory);
+  return createLogger({ level, destination: withFiles(first, directory) });
 }
 
 function configFrom(role: string, args: string[]): Config {

@@ -1,3 +1,5 @@
+import type { Config } from '../config.ts';
+import type { Logger } from '../core/logger.ts';
 import { startManager } from './manager.ts';
 import { runRole } from './run.ts';
 
@@ -9,5 +11,6 @@ import { runRole } from './run.ts';
  */
 export function serve(argv: string[], main: string): Promise<number> {
   const greeting = (url: string) => `mcp-session-manager is ready: ${url} (Ctrl-C ends it; sessions go on)`;
-  return runRole({ name: 'serve', start: (config, log) => startManager(config, main, log), greeting }, argv);
+  const start = (config: Config, log: Logger) => startManager(config, main, log);
+  return runRole({ name: 'serve', start, greeting, logFiles: true }, argv);
 }

@@ -1,7 +1,7 @@
 import { hkdfSync } from 'node:crypto';
 
 /** What the deployment's key is used for: each use has a key of its own, so that none can be played against another. */
-export type KeyPurpose = 'tokens' | 'variables' | 'instances' | 'records' | 'egress' | 'states';
+export type KeyPurpose = 'tokens' | 'variables' | 'instances' | 'records' | 'egress' | 'states' | 'people';
 
 /**
  * A key of 32 bytes for one purpose, derived from the deployment's key (HKDF with SHA-256, RFC 5869).

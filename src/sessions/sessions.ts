@@ -1,8 +1,8 @@
 import type { CreateSession } from '../core/api.ts';
 import type { Catalogue } from '../core/catalogue.ts';
 import { AppError } from '../core/errors.ts';
+import type { LogSetting } from '../core/host-logs.ts';
 import { newNonce, type ServerName, type SessionId, sessionIdOf } from '../core/ids.ts';
-import type { Logger } from '../core/logger.ts';
 import {
   changed,
   nextGeneration,
@@ -22,6 +22,7 @@ import {
 } from './await-record.ts';
 import { parseCreateSession, unknownServer } from './create-session.ts';
 import { checkPlace, idleServer, isIdle, woken } from './idle.ts';
+import type { Lifecycle } from './lifecycle.ts';
 import { NEW_SERVER, reopened } from './reopen.ts';
 import type { Sealer, Variables } from './sealer.ts';
 import { type UpdateContext, updateRecord } from './update.ts';
@@ -48,7 +49,7 @@ export interface SessionsOptions extends Omit<AwaitContext, 'store'>, Omit<Updat
   readonly sealer: Sealer;
   readonly workspaces: Pick<Workspaces, 'admit'>;
   readonly limits: SessionLimits;
-  readonly log: Logger;
+  readonly lifecycle: Lifecycle;
 }
 
 export interface Opened {
@@ -86,18 +87,23 @@ export class Sessions {
     const terminal = JSON.stringify([name, host, leader?.pid, leader?.startedAt]);
     const id = sessionIdOf(key, owner, name, terminal);
     const existing = await store.touch(id);
-    if (existing && request.attach) return { record: existing, created: false };
+    if (existing && request.attach) return this.#resumed(existing);
     const workspace = await workspaces.admit(request.workspace);
     if (!existing) {
       await this.#checkQuota(owner);
       const record = this.#newRecord(id, owner, { ...request, workspace });
       if (await store.create(record)) {
         this.#options.signals.publish(id);
-        this.#options.log.info({ session: id, servers: Object.keys(record.servers) }, 'session opened');
+        this.#options.lifecycle.record({ name: 'session.created', session: id, owner });
         return { record, created: true };
       }
     }
-    return { record: await this.#reopen(id, { ...request, workspace }), created: false };
+    return this.#resumed(await this.#reopen(id, { ...request, workspace }));
+  }
+
+  #resumed(record: SessionRecord): Opened {
+    this.#options.lifecycle.record({ name: 'session.resumed', session: record.id, owner: record.owner });
+    return { record, created: false };
   }
 
   /** Throws `session.over`. Does not keep the session alive. */
@@ -114,12 +120,18 @@ export class Sessions {
     return records.sort((a, b) => a.createdAt - b.createdAt);
   }
 
-  /** Ends the session; its instances are ended by the controller. False: it was over already. */
-  async end(id: SessionId): Promise<boolean> {
-    const ended = await this.#options.store.delete(id);
+  /**
+   * Ends the session; its instances are ended by the controller. False: it was over already.
+   * @param reason for people
+   */
+  async end(id: SessionId, reason = 'it was asked to'): Promise<boolean> {
+    const { store, signals, lifecycle } = this.#options;
+    const record = await store.peek(id);
+    if (record) await lifecycle.ending(record);
+    const ended = await store.delete(id);
     if (ended) {
-      this.#options.signals.publish(id);
-      this.#options.log.info({ session: id }, 'session ended');
+      signals.publish(id);
+      if (record) lifecycle.record({ name: 'session.ended', session: id, owner: record.owner, reason });
     }
     return ended;
   }
@@ -143,6 +155,11 @@ export class Sessions {
       if (action === 'start' && running) return record;
       return withServer(record, name, { desired: 'running', generation: nextGeneration(server) });
     });
+  }
+
+  /** Says how much the hosts of its servers say that are started from now on. Throws `session.over`. */
+  setLog(id: SessionId, logSetting: LogSetting): Promise<SessionRecord> {
+    return this.#update(id, (record) => changed(record, { logSetting }));
   }
 
   /** Stops all servers of the session; the session stays. Throws `session.over`. */

@@ -28,3 +28,16 @@ export function verifyJwt(
   if (typeof payload === 'string' || payload.exp === undefined) throw refused();
   return { ...payload, exp: payload.exp };
 }
+
+/** What a token says of itself, nothing of which is checked; undefined: it is no JWT. */
+export function unverifiedJwt(
+  token: string,
+): { readonly kid: string | undefined; readonly claims: jwt.JwtPayload } | undefined {
+  try {
+    const decoded = jwt.decode(token, { complete: true });
+    const claims = typeof decoded?.payload === 'object' ? decoded.payload : {};
+    return decoded ? { kid: decoded.header.kid, claims } : undefined;
+  } catch {
+    return undefined; // its payload is not JSON
+  }
+}

@@ -85,7 +85,7 @@ export function runtimeContract(name: string, openPlace: () => Promise<RuntimePl
     stopping(() => place, start);
     comingBack(() => place, start);
     forgetting(() => place, start);
-    ledgers(() => place, start);
+    leftBehind(() => place, start);
   });
 }
 
@@ -295,30 +295,31 @@ function forgetting(place: () => RuntimePlace, start: Start): void {
   });
 }
 
-function ledgers(place: () => RuntimePlace, start: Start): void {
-  it('[once] shows each host what the one before it has written into its ledger, until the session is forgotten', async () => {
+function leftBehind(place: () => RuntimePlace, start: Start): void {
+  it('[once] [proxmox.audit] shows each host what those before it have written down, until the session is forgotten', async () => {
     const runtime = place().runtime();
-    const next = async (incarnation: number): Promise<{ instance: Instance; found: string | undefined }> => {
+    const next = async (incarnation: number): Promise<{ instance: Instance; found: string[] }> => {
       const instance = await start(runtime, { incarnation });
       await greeted(instance.endpoint);
       const found = await eventually('it says what it has found', async () => {
         const lines = await collect(runtime.logs(instance.id, {}));
         const own = lines.slice(lines.lastIndexOf(`incarnation ${incarnation}`));
-        return own.find((line) => line.startsWith('ledger '));
+        const left = own.filter((line) => /^(ledger|audit) /.test(line));
+        return left.length === 2 ? left : undefined;
       });
       return { instance, found };
     };
     const first = await next(1001);
-    expect(first.found).toBe('ledger ');
+    expect(first.found).toEqual(['ledger ', 'audit ']);
     await place().crash(first.instance);
     const second = await next(1002);
-    expect(second.found).toBe('ledger 1001');
+    expect(second.found).toEqual(['ledger 1001', 'audit 1001']);
     await runtime.stop(second.instance.id, 5000);
     const third = await next(1003);
-    expect(third.found).toBe('ledger 1002');
+    expect(third.found).toEqual(['ledger 1002', 'audit 1001,1002']);
     await runtime.stop(third.instance.id, 5000);
     await runtime.forget(third.instance.labels.session);
-    expect((await next(1004)).found).toBe('ledger ');
+    expect((await next(1004)).found).toEqual(['ledger ', 'audit ']);
   });
 }
 

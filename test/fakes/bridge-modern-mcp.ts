@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
-import type { FakeManager, McpHandler, Seen } from './fake-manager.ts';
+import type { FakeManager, Handler, Seen } from './fake-manager.ts';
 import type { MessageHandler } from './fake-mcp.ts';
 import { reply, resultOf, stream } from './fake-mcp.ts';
 
@@ -33,7 +33,7 @@ export class ModernMcp {
   readonly subscriptions: ServerResponse[] = [];
 
   /** @param legacy serves what says no revision, so that both eras are there */
-  constructor(manager: FakeManager, legacy?: McpHandler) {
+  constructor(manager: FakeManager, legacy?: Handler) {
     manager.onMcp = (seen, response) => {
       if (legacy && seen.body?.params?._meta?.[VERSION] === undefined) legacy(seen, response);
       else this.#serve(seen, response);

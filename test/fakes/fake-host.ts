@@ -1,7 +1,8 @@
 /**
  * A host for tests of runtimes: claims its pid file and listens, as a real one does, and behaves well or badly.
  * `fake-host.ts BEHAVIOUR --socket ... --config-dir ... --labels ... [--pid-file ...] [--log ...] [--socket-mode ...]
- * [--ledger ...]`; it says what is in the ledger, and writes its incarnation there for whoever connects.
+ * [--ledger ...] [--audit ...]`; it says what is in the ledger and in the audit file, and writes its incarnation into both
+ * for whoever connects.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,7 +10,9 @@ import { chmodSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { systemClock } from '../../src/core/clock.ts';
 import { parseLabels } from '../../src/core/pid-file.ts';
+import { openAuditFile } from '../../src/host/audit-file.ts';
 import { openLedgerFile } from '../../src/host/ledger-file.ts';
 import { openProcessTable } from '../../src/os/open-process-table.ts';
 import { claimPidFile } from '../../src/os/pid-file.ts';
@@ -36,18 +39,20 @@ const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     ...{ socket: text, 'pid-file': text, log: text, 'config-dir': text, labels: text },
-    ...{ 'socket-mode': text, ledger: text },
+    ...{ 'socket-mode': text, ledger: text, audit: text },
   },
 });
 const behaviour = positionals[0] as HostBehaviour;
 const eaten: Buffer[] = [];
+let noted: Promise<void> | undefined;
 
 const labels = parseLabels(values.labels);
 if (!labels) throw new Error(`no labels: ${values.labels}`);
 if (values['pid-file']) claimPidFile(values['pid-file'], labels, openProcessTable());
 process.stdout.write(`incarnation ${labels.incarnation}\nenvironment ${Object.keys(process.env).sort().join(' ')}\n`);
 const ledger = openLedgerFile(values.ledger);
-process.stdout.write(`ledger ${ledger?.read(10)}\n`);
+const audit = openAuditFile(values.audit, systemClock);
+process.stdout.write(`ledger ${ledger?.read(10)}\naudit ${(await audit?.lines())?.join(',')}\n`);
 process.stderr.write(`behaviour ${behaviour}\n`);
 
 if (behaviour === 'stubborn') process.on('SIGTERM', () => {});
@@ -60,9 +65,11 @@ if (behaviour === 'failing') {
 }
 if (behaviour === 'deaf') setInterval(() => {}, 1000);
 else
-  createServer((socket) => {
+  createServer(async (socket) => {
     socket.on('error', () => {}).resume(); // who only looks whether it listens does not wait for more
     ledger?.write(Buffer.from(`${labels.incarnation}`), 0);
+    noted ??= audit?.append(`${labels.incarnation}`);
+    await noted;
     socket.write('noted');
     if (behaviour === 'hungry') setInterval(() => eaten.push(Buffer.alloc(16 << 20, 1)), 1);
   }).listen(values.socket, () => {

@@ -1,9 +1,10 @@
 import type { HostAssignment, HostControl, HostStatus, Retirement } from '../../src/core/channel.ts';
 import { AppError } from '../../src/core/errors.ts';
+import type { HostLogs, LogEntry, LogLevel, LogSetting, NumberedLine } from '../../src/core/host-logs.ts';
 import type { Endpoint } from '../../src/core/session.ts';
 
 /** Hosts that take any assignment, unless told otherwise. */
-export class FakeHosts implements HostControl {
+export class FakeHosts implements HostControl, HostLogs {
   readonly #now: () => number;
   readonly configured: { readonly endpoint: Endpoint; readonly secret: string; readonly assignment: HostAssignment }[] =
     [];
@@ -51,6 +52,26 @@ export class FakeHosts implements HostControl {
     this.retired.add(path);
     await this.onRetired(path);
     return { retired: true, usedAt };
+  }
+
+  /** By path of the endpoint: what the host's log has. */
+  readonly logs = new Map<string, LogEntry[]>();
+  /** By path of the endpoint: the level that was set last. */
+  readonly levels = new Map<string, LogLevel>();
+
+  async *lines(endpoint: Endpoint): AsyncIterable<NumberedLine> {
+    const entries = this.logs.get(pathOf(endpoint)) ?? [];
+    for (const [at, entry] of entries.entries()) yield { n: at + 1, line: { time: at, stream: 'host', ...entry } };
+  }
+
+  async add(endpoint: Endpoint, _: string, entry: LogEntry): Promise<void> {
+    const path = pathOf(endpoint);
+    if (this.silent.has(path)) return new Promise(() => {});
+    this.logs.set(path, [...(this.logs.get(path) ?? []), entry]);
+  }
+
+  async setLevel(endpoint: Endpoint, _: string, { level }: LogSetting): Promise<void> {
+    this.levels.set(pathOf(endpoint), level);
   }
 
   async status(endpoint: Endpoint): Promise<HostStatus> {

@@ -18,8 +18,8 @@ export interface Seen {
   readonly body: any;
 }
 
-/** Answers a request at `/mcp...`. */
-export type McpHandler = (seen: Seen, response: ServerResponse) => void;
+/** Answers a request. */
+export type Handler = (seen: Seen, response: ServerResponse) => void;
 
 /** A manager for the command line's tests: the session API in memory, MCP as the test wants it, a state directory. */
 export class FakeManager implements AsyncDisposable {
@@ -29,7 +29,11 @@ export class FakeManager implements AsyncDisposable {
   variables = ['FAKE_HOST', 'FAKE_TOKEN'];
   /** What every new session's servers look like. */
   servers: ServerView[] = [{ name: 'filesystem', state: 'ready', instance: '4711' }];
-  onMcp: McpHandler = (_, response) => void response.writeHead(404).end();
+  /** How it launches them, as the catalogue has it. */
+  launches: Readonly<Record<string, { readonly command?: string; readonly args?: readonly string[] }>> = { fake: {} };
+  /** What is not answered as the session API is: `POST /admin/api/login` -> its handler. */
+  readonly handlers = new Map<string, Handler>();
+  onMcp: Handler = (_, response) => void response.writeHead(404).end();
   #server: Server | undefined;
   #port = 0;
   #made = 0;
@@ -96,7 +100,9 @@ export class FakeManager implements AsyncDisposable {
     const { method = '', url = '', headers } = request;
     const seen = { method, path: url, headers, body: text === '' ? undefined : JSON.parse(text) };
     this.seen.push(seen);
-    if (url.startsWith('/mcp')) this.onMcp(seen, response);
+    const handler = this.handlers.get(`${method} ${url.split('?', 1)}`);
+    if (handler) handler(seen, response);
+    else if (url.startsWith('/mcp')) this.onMcp(seen, response);
     else this.#answer(seen, response);
   }
 
@@ -117,7 +123,10 @@ export class FakeManager implements AsyncDisposable {
     const bearer = headers.authorization?.slice('Bearer '.length);
     const session = this.sessions.get(id);
     if (bearer !== CREDENTIAL && (!session || bearer !== this.tokenOf(id))) throw new AppError('auth.invalid', 'no');
-    if (what === 'catalogue') return [200, { servers: [{ name: 'fake', variables: this.variables }] }];
+    if (what === 'catalogue') {
+      const servers = Object.entries(this.launches).map(([name, launch]) => ({ name, ...launch }));
+      return [200, { servers: servers.map((server) => ({ ...server, variables: this.variables })) }];
+    }
     if (what === 'cleanup') return [200, { sessions: [...this.sessions.keys()], orphans: 2 }];
     if (id === '' && method === 'GET') return [200, { sessions: [...this.sessions.values()] }];
     if (id === '') return this.#open(body);

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { FakeManager, McpHandler, Seen } from './fake-manager.ts';
+import type { FakeManager, Handler, Seen } from './fake-manager.ts';
 
 /** Answers a message at `/mcp` the way a test wants it. */
 export type MessageHandler = (seen: Seen, response: ServerResponse, times: number) => void;
@@ -24,7 +24,7 @@ export class FakeMcp {
     return this;
   }
 
-  readonly #serve: McpHandler = (seen, response) => {
+  readonly #serve: Handler = (seen, response) => {
     const connection = String(seen.headers['mcp-session-id'] ?? '');
     const method: string = seen.method === 'POST' ? (seen.body.method ?? 'response') : seen.method;
     if (method !== 'initialize' && !this.connections.has(connection)) {

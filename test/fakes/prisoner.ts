@@ -68,7 +68,7 @@ const found = {
   seccomp: field('Seccomp'),
   interfaces: Object.keys(networkInterfaces()),
   writes: Object.fromEntries(
-    ['/x', '/etc/x', '/usr/local/bin/x', '/run/host/x', '/run/host/calls', '/run/x'].map((path) => [
+    ['/x', '/etc/x', '/usr/local/bin/x', '/run/host/x', '/run/host/calls', '/run/host/audit', '/run/x'].map((path) => [
       path,
       attempt(() => writeFileSync(path, 'x')),
     ]),

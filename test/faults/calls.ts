@@ -75,5 +75,5 @@ function wordsOf(error: unknown): string {
     .replace(/^MCP error -\d+: /, '')
     .replace(/(Redis cannot be used|is not ready yet).*/s, '$1')
     .replaceAll(/\s+/g, ' ')
-    .slice(0, 160);
+    .slice(0, 240);
 }

@@ -19,11 +19,18 @@ export const CLIENTS = {
   modern: (base, token) => connectV2(base, token, 'auto'),
 } as const satisfies Record<string, (base: string, token: string) => Promise<CallingClient>>;
 
+/** What carries a client's connection. */
+export type Carrier = 'gateway' | 'balancer';
+
 /**
- * What a client is told where its connection is cut after the answer has begun, which nobody can mend: a stream of 2026-07-28
- * cannot be resumed, and the SDK's client does not notice its end.
+ * What a client is told where what carries its connection dies or hangs after the answer has begun, which nobody can mend. A
+ * stream of 2026-07-28 cannot be resumed, and the SDK's client does not notice its end. A client of HTTP+SSE does not say what
+ * it has (SDK v1 takes `Last-Event-ID` out): what a gateway gave to the balancer, and nobody to the client, is lost.
  */
-export const CUT_OFF: Partial<Record<ClientKind, RegExp>> = { modern: /Request timed out/ };
+export const CUT_OFF: Readonly<Record<Carrier, Partial<Record<ClientKind, RegExp>>>> = {
+  gateway: { modern: /Request timed out/ },
+  balancer: { modern: /Request timed out/, sse: /Request timed out|^progress/ },
+};
 
 export type ClientKind = keyof typeof CLIENTS;
 

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Carrier } from './clients.ts';
 import { docker } from './docker.ts';
 import { restartEngine, whyEngineStays } from './engine.ts';
 import type { Stack } from './stack.ts';
@@ -17,7 +18,7 @@ export interface Fault {
   /** What a client may be told; nothing, if this is absent. */
   readonly mayFail?: RegExp;
   /** It cuts connections of clients: what that costs a kind of client is allowed besides (clients.ts, `CUT_OFF`). */
-  readonly cuts?: true;
+  readonly cuts?: Carrier;
   /** Why it cannot be done here. */
   readonly unable?: (scene: Scene) => Promise<string | undefined>;
   /** Resolves when it is over, as far as whoever does it is concerned. */
@@ -41,6 +42,9 @@ const BROKEN = /fetch failed|terminated|other side closed|Connection (closed|res
 /** Of a call that waited in vain for its server. */
 const STARTING = /is not ready yet/;
 
+/** Of a call whose stream the client has come back to twice, in vain. */
+const GAVE_UP = /Request timed out/;
+
 /** As in compose.yaml. */
 const GRACE_S = 40;
 const OUTAGE_MS = 30_000;
@@ -57,7 +61,7 @@ export const FAULTS: readonly Fault[] = [
   ...[1, 2, 3].map((number) => ({
     name: `SIGKILL of gateway ${number}`,
     short: number === 1,
-    cuts: true as const,
+    cuts: 'gateway' as const,
     inject: async ({ stack }: Scene) => stack.signal(await replica(stack, 'gateway', number), GATEWAY, 'SIGKILL'),
   })),
   {
@@ -77,7 +81,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'SIGKILL of HAProxy',
     mayFail: BROKEN,
-    cuts: true,
+    cuts: 'balancer',
     inject: async ({ stack }) => stack.signal(await replica(stack, 'haproxy'), PROXY, 'SIGKILL'),
   },
   {
@@ -137,6 +141,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: `gateway 3 stopped (SIGSTOP) for ${STOPPED_MS / 1000} s`,
+    cuts: 'gateway',
     inject: async ({ stack }) => {
       const gateway = await replica(stack, 'gateway', 3);
       await stack.signal(gateway, GATEWAY, 'SIGSTOP');
@@ -156,7 +161,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'Docker Engine restarted',
-    mayFail: new RegExp([BROKEN, UNKNOWN, STORE_OUT, STARTING].map(({ source }) => source).join('|'), 'i'),
+    mayFail: new RegExp([BROKEN, UNKNOWN, STORE_OUT, STARTING, GAVE_UP].map(({ source }) => source).join('|'), 'i'),
     unable: ({ stack }) => whyEngineStays(stack.name),
     inject: () => restartEngine(),
   },

@@ -38,7 +38,7 @@ export function outcomeOf(
     ledger: terminal.ledger,
   }));
   const isAllowed = (kind: ClientKind, error: string): boolean =>
-    mayFail?.test(error) === true || (cuts === true && CUT_OFF[kind]?.test(error) === true);
+    mayFail?.test(error) === true || (cuts !== undefined && CUT_OFF[cuts][kind]?.test(error) === true);
   const calls = rows.flatMap((row) => row.calls);
   const failed = Map.groupBy(
     calls.flatMap(({ error }) => error ?? []),

@@ -5,9 +5,11 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { OpenedSession, SessionList, SessionView } from '../../src/core/api.ts';
 import { newConnectionId } from '../../src/core/ids.ts';
 import { createApi } from '../../src/gateway/api/api.ts';
+import type { PublicHealth } from '../../src/gateway/api/probes.ts';
 import { SessionViews } from '../../src/gateway/api/session-views.ts';
 import { Tokens } from '../../src/sessions/tokens.ts';
 import { settle } from '../fakes/fake-clock.ts';
+import { AdminParts } from '../support/admin-parts.ts';
 import { CATALOGUE, ControlPlane, KEY } from '../support/control-plane.ts';
 
 const CREDENTIAL = 'the-owner';
@@ -20,24 +22,26 @@ const BODY = {
 class ApiServer implements AsyncDisposable {
   readonly plane = new ControlPlane();
   readonly tokens = new Tokens(KEY, this.plane.clock);
+  readonly admin = new AdminParts(this.plane);
   notReady: () => Promise<string | undefined> = async () => undefined;
+  health: PublicHealth = { status: 'healthy', reasons: [] };
   readonly #server = createServer();
   #url = '';
 
   static async start(): Promise<ApiServer> {
     const api = new ApiServer();
     const { plane, tokens } = api;
-    const { sessions, log, store, hosts, keys, clock } = plane;
+    const { store, hosts, keys, clock } = plane;
     const app = createApi({
-      sessions,
+      ...api.admin.api,
       tokens,
-      log,
       catalogue: CATALOGUE,
       owner: { name: 'owner', credential: CREDENTIAL },
       guard: { allowedHosts: ['127.0.0.1'], allowedOrigins: ['127.0.0.1'] },
       views: new SessionViews({ store, hosts, keys, clock, statusMs: 500 }),
       cleanup: (owner) => plane.controller.cleanup(owner),
       notReady: () => api.notReady(),
+      health: async () => api.health,
       version: '1.2.3',
       endpoints: { mcp: '/mcp' },
     });
@@ -74,6 +78,7 @@ class ApiServer implements AsyncDisposable {
     this.#server.close();
     this.#server.closeAllConnections();
     await this.plane.down();
+    await this.admin[Symbol.asyncDispose]();
   }
 }
 
@@ -384,12 +389,20 @@ describe('probes', () => {
   it('are open to everybody', async () => {
     const api = await start();
     const get = (path: string) => api.call('GET', path, { bearer: '' });
-    const facts = { server: 'mcp-session-manager', version: '1.2.3', endpoints: { mcp: '/mcp' } };
-    expect((await get('/health')).json).toEqual({ status: 'ok', ...facts });
+    const endpoints = { mcp: '/mcp' };
+    const facts = { server: 'mcp-session-manager', version: '1.2.3', machine_id: 'laptop', endpoints };
+    const more = { ssl_enabled: false, reasons: [] };
+    expect(await get('/health')).toMatchObject({ status: 200, json: { status: 'healthy', ...facts, ...more } });
     expect(await get('/livez')).toMatchObject({ status: 200, json: { status: 'ok' } });
     expect(await get('/readyz')).toMatchObject({ status: 200, json: { status: 'ready' } });
     api.notReady = async () => 'draining';
-    expect((await get('/health')).json).toEqual({ status: 'degraded', reason: 'draining', ...facts });
+    const reasons = [{ code: 'draining', text: 'A gateway is being drained', detail: 'pve1' }];
+    api.health = { status: 'degraded', reasons };
+    const degraded = await get('/health');
+    expect(degraded).toMatchObject({ status: 200, json: { status: 'degraded', ...facts } });
+    expect(degraded.text).not.toContain('pve1');
+    api.health = { status: 'unhealthy', reasons };
+    expect(await get('/health')).toMatchObject({ status: 503, json: { status: 'unhealthy' } });
     expect(await get('/livez')).toMatchObject({ status: 200 });
     expect(await get('/readyz')).toMatchObject({ status: 503, json: { status: 'not-ready', reason: 'draining' } });
     api.notReady = () => Promise.reject(new Error('the store is down'));

@@ -4,6 +4,7 @@ import { EgressGrants } from '../../src/sessions/egress-grants.ts';
 import { InstanceKeys } from '../../src/sessions/instance-keys.ts';
 import { RecordSeal } from '../../src/sessions/record-seal.ts';
 import { Sealer } from '../../src/sessions/sealer.ts';
+import { KeptLifecycle } from '../fakes/kept-lifecycle.ts';
 import { CATALOGUE, KEY } from './deployment.ts';
 import { SimLease } from './sim-lease.ts';
 import { hostsFor, runtimeFor } from './sim-machine.ts';
@@ -40,6 +41,7 @@ function controllerOf(world: World, process: SimProcess, lease: SimLease, memory
   return new Controller({
     ...{ clock, lease, memory, log: world.log, random: world.prng.next, catalogue: CATALOGUE, env: {} },
     store: storeFor(world, process),
+    lifecycle: new KeptLifecycle(),
     signals: signalsFor(world, process),
     runtime: runtimeFor(world, process),
     hosts: hostsFor(world, process),

@@ -9,6 +9,7 @@ import { InstanceKeys } from '../../src/sessions/instance-keys.ts';
 import { Sealer } from '../../src/sessions/sealer.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
 import { Tokens } from '../../src/sessions/tokens.ts';
+import { KeptLifecycle } from '../fakes/kept-lifecycle.ts';
 import { CATALOGUE, KEY } from './deployment.ts';
 import { askHost } from './sim-machine.ts';
 import type { SimProcess } from './sim-process.ts';
@@ -38,7 +39,8 @@ export class SimGateway {
     const workspaces = { admit: async (path: string) => path };
     this.tokens = new Tokens(KEY, clock);
     this.sessions = new Sessions({
-      ...{ clock, store, signals, random, log, workspaces, key: KEY, catalogue: CATALOGUE, sealer: new Sealer(KEY) },
+      ...{ clock, store, signals, random, workspaces, key: KEY, catalogue: CATALOGUE, sealer: new Sealer(KEY) },
+      lifecycle: new KeptLifecycle(),
       limits: { ...LIMITS, start, holdMs: HOLD_MS },
     });
     const cache = new SessionCache({ store, tokens: this.tokens, signals, clock, log, holdMs: HOLD_MS });

@@ -16,6 +16,7 @@ import { type SessionLimits, Sessions } from '../../src/sessions/sessions.ts';
 import { FakeClock, settle } from '../fakes/fake-clock.ts';
 import { FakeHosts } from '../fakes/fake-hosts.ts';
 import { FakeRuntime } from '../fakes/fake-runtime.ts';
+import { KeptLifecycle } from '../fakes/kept-lifecycle.ts';
 import { MemoryStore } from '../fakes/memory-store.ts';
 
 export const KEY = Buffer.alloc(32, 7);
@@ -86,6 +87,7 @@ export class ControlPlane {
   readonly runtime = new FakeRuntime(this.clock);
   readonly hosts = new FakeHosts(() => this.clock.now());
   readonly log = new KeptLog();
+  readonly lifecycle = new KeptLifecycle();
   readonly sealer = new Sealer(KEY);
   readonly keys = new InstanceKeys(KEY);
   readonly records = new RecordSeal(KEY);
@@ -104,21 +106,23 @@ export class ControlPlane {
   /** @param guarded sessions see the store as gateways do: one that was emptied is waited for */
   constructor(limits: Partial<SessionLimits> = {}, change: Partial<ControllerOptions> = {}, guarded = false) {
     this.#change = change;
-    const { clock, signals, sealer, log } = this;
+    const { clock, signals, sealer, lifecycle } = this;
     const random = () => 0.5;
     const store = guarded ? new CompleteStore({ ...this, random, waitMs: 30_000 }) : this.store;
     const workspaces = { admit: async (path: string) => path };
     this.sessions = new Sessions({
-      ...{ clock, store, signals, sealer, log, random, workspaces, key: KEY, catalogue: CATALOGUE },
+      ...{ clock, store, signals, sealer, lifecycle, random, workspaces, key: KEY, catalogue: CATALOGUE },
       limits: { sessionsPerOwner: 5, idleTtlMs: 1_800_000, maxAgeMs: 86_400_000, holdMs: 30_000, ...QUEUE, ...limits },
     });
     this.controller = this.newController();
   }
 
   newController(change: Partial<ControllerOptions> = {}): Controller {
-    const { clock, store, signals, sealer, log, runtime, hosts, keys, grants, records } = this;
+    const { clock, store, signals, sealer, log, lifecycle, runtime, hosts, keys, grants, records } = this;
     return new Controller({
-      ...{ clock, store, signals, sealer, log, runtime, hosts, keys, grants, records, catalogue: CATALOGUE, env: {} },
+      ...{ clock, store, signals, sealer, log, lifecycle, runtime, hosts, keys, grants, records },
+      catalogue: CATALOGUE,
+      env: {},
       hostLimits: HOST_LIMITS,
       readTemplate: async () => '',
       random: () => 0.5,

@@ -37,7 +37,7 @@ export class Program {
       });
     }
     const ready = eventually(`the ${this.role} is ready`, async () => {
-      this.url = / is ready: (http:\S+)\n/.exec(this.log)?.[1] ?? '';
+      this.url = /"url":"(http:[^"]+)"/.exec(this.log)?.[1] ?? '';
       return this.url !== '' && (await fetch(`${this.url}/readyz`)).ok;
     });
     const ended = once(child, 'exit').then(() => {

@@ -30,6 +30,21 @@ export class TmuxTerminal implements Disposable {
     this.#tmux('send-keys', 'Enter');
   }
 
+  /** Presses one key, such as `Tab`. */
+  press(key: string): void {
+    this.#tmux('send-keys', key);
+  }
+
+  /** Types text, and no Enter. */
+  begin(text: string): void {
+    this.#tmux('send-keys', '-l', text);
+  }
+
+  /** What is on the screen with its colours (`-e`). */
+  colours(): string {
+    return this.#tmux('capture-pane', '-p', '-J', '-e');
+  }
+
   /** What is on the screen; a line that was wrapped is one line. */
   screen(): string {
     return this.#tmux('capture-pane', '-p', '-J');

@@ -60,4 +60,21 @@ describe('the token of the session', () => {
     fails = false;
     expect(await token.current(signal)).toBe('here');
   });
+
+  it('is given up when the last one who waits for it has gone, and got anew for the next', async () => {
+    const [one, two] = [new AbortController(), new AbortController()];
+    const signals: AbortSignal[] = [];
+    const token = new SessionToken((given) => {
+      signals.push(given);
+      return signals.length === 1 ? new Promise<string>(() => {}) : Promise.resolve('second');
+    });
+    const asked = [one, two].map((stop) => expect(token.current(stop.signal)).rejects.toThrow('enough'));
+    one.abort(new Error('enough'));
+    await asked[0];
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
+    two.abort(new Error('enough'));
+    await asked[1];
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
+    expect(await token.current(signal)).toBe('second');
+  });
 });

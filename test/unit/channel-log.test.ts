@@ -102,16 +102,38 @@ describe('channel log', () => {
     expect(second.heard).toEqual(['<done>']);
   });
 
-  it('goes on behind what was sent where no offset is given: nothing twice, nothing lost', () => {
-    say(log.standalone, 'early');
+  it('goes on behind what a client had where no offset is given: nothing twice, nothing lost', () => {
+    for (const text of ['early', 'on its way']) say(log.standalone, text);
     const first = recorder();
     const stream = log.follow('', undefined, first);
-    log.leave(stream, first);
+    log.seen(stream, first, first.offsets[0] as number);
+    log.leave(stream, first); // with what its client had not got
     say(log.standalone, 'meanwhile');
     const second = recorder();
     log.follow('', undefined, second);
-    expect(first.heard).toEqual(['early']);
-    expect(second.heard).toEqual(['meanwhile']);
+    expect(first.heard).toEqual(['early', 'on its way']);
+    expect(second.heard).toEqual(['on its way', 'meanwhile']);
+    log.seen(stream, first, second.offsets[1] as number); // from one that has left
+    const third = recorder();
+    log.follow('', undefined, third);
+    expect(third.heard).toEqual(['on its way', 'meanwhile']);
+  });
+
+  it('is free for another follower when its own does not pass on what it gets', () => {
+    const [gateway, other] = [recorder(), recorder()];
+    const stream = log.follow('', undefined, gateway);
+    const steal = () => log.follow('', undefined, other, 'free');
+    clock.advance(60_000); // silence is no sign of anything
+    say(log.standalone, 'one');
+    log.seen(stream, gateway, gateway.offsets[0] as number);
+    clock.advance(60_000);
+    say(log.standalone, 'two');
+    clock.advance(4999);
+    expect(refusal(steal)).toBe('followed');
+    clock.advance(1);
+    steal();
+    expect(gateway.heard).toEqual(['one', 'two', '<replaced>']);
+    expect(other.heard).toEqual(['two']);
   });
 
   it('drops the oldest above its bytes, and calls it a gap', () => {

@@ -112,6 +112,25 @@ describe('a channel', () => {
     expect([first, third].map((heard) => heard.length)).toEqual([2, 0]);
   });
 
+  it('[modern.disconnect] has no call cancelled by one who left it, while another waits for it', async () => {
+    await channels.open('a', PARAMS, false);
+    const channel = channels.get('a');
+    const kind: PostKind = { type: 'request', id: 1, method: 'tools/call' };
+    const [first, second] = [recorder(), recorder()];
+    const run = (follower: Follower) => channel.post('call', kind, Buffer.from('{"method":"tools/call"}'), follower);
+    const stream = run(first);
+    run(second);
+    const cancel = () =>
+      post('a', { type: 'notification', method: 'notifications/cancelled', cancels: 1, unlessFollowed: true });
+    channel.log.leave(stream, first);
+    cancel();
+    expect(channel.busy).toBe(true);
+    channel.log.leave(stream, second);
+    cancel();
+    expect(channel.busy).toBe(false);
+    expect(servers.last.methods.filter((method) => method === 'notifications/cancelled')).toHaveLength(1);
+  });
+
   it('that wakes makes room as one that is opened does', async () => {
     await channels.open('a', PARAMS, false);
     await channels.get('a').sleep();
@@ -124,6 +143,20 @@ describe('a channel', () => {
     expect(launcher.running).toBe(LIMITS.children);
     expect(channels.get('b').hasServer).toBe(false);
     expect(channels.get('a').hasServer).toBe(true);
+  });
+
+  it('that no client will ever close is closed when there are too many, unless it is in use', async () => {
+    const opened = 'a'.repeat(32); // by a client of its own
+    for (const id of [opened, 'm-used', 'm-busy']) await channels.open(id, PARAMS, false);
+    call('m-busy', 1);
+    for (let n = 0; n < 100; n++) {
+      await clock.advance(1);
+      await channels.open(`m-${n}`, PARAMS, false);
+    }
+    await settle();
+    expect(channels.size).toBe(101);
+    for (const id of [opened, 'm-busy', 'm-99', 'm-2']) expect(channels.get(id).id).toBe(id);
+    for (const id of ['m-used', 'm-0']) expect(() => channels.get(id)).toThrow('does not hold');
   });
 
   it('closed by its client while the server starts is no failure of the server', async () => {

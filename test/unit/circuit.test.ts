@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { Circuit } from '../../src/host/circuit.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
 
-const OPTIONS = { backoff: { baseMs: 100, maxMs: 1000 }, threshold: 3, openMs: 5000, stableMs: 10_000 };
+const OPTIONS = { backoff: { baseMs: 100, maxMs: 1000 }, threshold: 3, openMs: 5000, healthyMs: 10_000 };
+/** With the backoff of three failures on top. */
+const OPEN_MS = OPTIONS.openMs + 399;
 
 function make() {
   const clock = new ManualClock();
@@ -27,8 +29,8 @@ describe('circuit', () => {
     const { clock, circuit } = make();
     for (let i = 0; i < 3; i++) circuit.failed(0);
     expect(circuit.state).toBe('open');
-    expect(circuit.ask()).toEqual({ go: false, until: clock.now() + 5000 });
-    clock.advance(5000);
+    expect(circuit.ask()).toEqual({ go: false, until: clock.now() + OPEN_MS });
+    clock.advance(OPEN_MS);
     expect(circuit.state).toBe('half-open');
     expect(circuit.ask().go).toBe(true);
     expect(circuit.ask().go).toBe(false);
@@ -37,7 +39,7 @@ describe('circuit', () => {
   it('closes after a probe that succeeds, and opens again at the next failure', () => {
     const { clock, circuit } = make();
     for (let i = 0; i < 3; i++) circuit.failed(0);
-    clock.advance(5000);
+    clock.advance(OPEN_MS);
     circuit.ask();
     circuit.succeeded();
     expect(circuit.state).toBe('closed');
@@ -48,7 +50,7 @@ describe('circuit', () => {
   it('stays open after a probe that fails', () => {
     const { clock, circuit } = make();
     for (let i = 0; i < 3; i++) circuit.failed(0);
-    clock.advance(5000);
+    clock.advance(OPEN_MS);
     circuit.ask();
     circuit.failed(0);
     expect(circuit.state).toBe('open');
@@ -58,7 +60,7 @@ describe('circuit', () => {
     const { clock, circuit } = make();
     circuit.failed(0);
     circuit.failed(0);
-    circuit.failed(OPTIONS.stableMs);
+    circuit.failed(OPTIONS.healthyMs);
     expect(circuit.ask()).toEqual({ go: true, notBefore: clock.now() + 99 });
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { CLIENTS, clientConfig } from '../../src/cli/client-config.ts';
-import { merge, render } from '../../src/cli/merge-config.ts';
+import { CLIENTS, clientConfig } from '../../src/cli/mcp-config/client-config.ts';
+import { merge, render } from '../../src/cli/mcp-config/merge-config.ts';
 
 const source = { launcher: '/opt/my tools/bin/mcp-session-manager', manager: 'http://127.0.0.1:8900' };
 const claude = clientConfig('claude', source);
@@ -106,14 +106,46 @@ describe('merging JSON', () => {
     expect(textOf(text)).toBe(text);
   });
 
+  it.each([
+    [
+      'comments everywhere',
+      '// a\n{ // b\n  "x": 1, /* c */\n  "mcpServers": { // d\n    // e\n    "mine": {"command": "x"} // f\n    // g\n  } // h\n}\n// i\n',
+    ],
+    ['trailing commas', '{\n\t"mcpServers": {\n\t\t"mine": {"command": "x",}, // f\n\t},\n}\n'],
+    ['one line', '{"mcpServers": {"mine": {"command": "x"}}}'],
+    ['one line with a trailing comma', '{ "mcpServers": { "mine": {}, }, }'],
+    ['an empty section', '{\n  "mcpServers": {},\n  "z": [1,2]\n}\n'],
+    ['no section', '{\r\n    "z": [1,2] // z\r\n}\r\n'],
+    ['an empty object', '{}'],
+    ['a comment in an empty object', '{\n  // nothing yet\n}\n'],
+  ])('takes all lines along: %s', (_, text) => {
+    const merged = textOf(text);
+    const parts = text.match(/\/\/.*|\/\*.*?\*\/|"(?:mine|command|z|x)": ?[^,}\s]+/g) ?? [];
+    for (const part of parts) expect(merged).toContain(part);
+    const lines = text.split('\n').filter((line) => !/^\s*[{}\],]*\s*$/.test(line));
+    const kept = lines.filter((line) =>
+      merged.split('\n').some((other) => other.replaceAll(',', '') === line.replaceAll(',', '')),
+    );
+    if (lines.length > 1) expect(kept.length).toBeGreaterThanOrEqual(lines.length - 1);
+    expect(textOf(merged)).toBe(merged);
+    expect(merged.includes('\r\n')).toBe(text.includes('\r\n'));
+    expect(merged).toMatch(/"session": \{\r?\n/);
+  });
+
+  it('leaves a comment beside the server that it is about', () => {
+    const text = textOf('{\n  "mcpServers": {\n    "mine": {} // mine\n  }\n}\n');
+    expect(text).toContain('    "mine": {}, // mine\n    "session": {\n');
+  });
+
   it('brings an older entry of its own up to date', () => {
     const old = JSON.stringify({ mcpServers: { session: { ...claude.entry, url: 'http://127.0.0.1:1/mcp' } } });
     expect(JSON.parse(textOf(old)).mcpServers.session).toEqual(claude.entry);
   });
 
   it.each([
-    ['comments', '{\n  // mine\n  "a": 1\n}', 'comments'],
-    ['broken JSON', '{"a":', 'plain JSON'],
+    ['broken JSON', '{"a":', 'not JSON'],
+    ['single quotes', "{'a': 1}", 'not JSON'],
+    ['a section that is there twice', '{"mcpServers": {}, "mcpServers": {}}', 'twice'],
     ['a list', '[]', 'object'],
     ['a section that is no object', '{"mcpServers": []}', 'mcpServers'],
     ["somebody else's server of that name", '{"mcpServers":{"session":{"command":"x"}}}', 'session'],

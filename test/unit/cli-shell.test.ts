@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { linesOf } from '../../src/cli/bridge/lines.ts';
-import { detectShell } from '../../src/cli/shell.ts';
-import { shellCode } from '../../src/cli/shell-code.ts';
+import { detectShell } from '../../src/cli/shell/shell.ts';
+import { shellCode } from '../../src/cli/shell/shell-code.ts';
 import { duration, oneLine, printable, table } from '../../src/cli/text.ts';
 
 describe('the shell', () => {

@@ -12,6 +12,8 @@ describe('the layout of the process runtime', () => {
       pidFile: `/run/mcp/pids/${SESSION}/proxmox.pid`,
       socket: `/run/mcp/sockets/${SESSION}/proxmox.sock`,
       log: `/run/mcp/logs/${SESSION}/proxmox.log`,
+      ledger: `/run/mcp/sockets/${SESSION}/proxmox.calls`,
+      audit: `/run/mcp/logs/${SESSION}/proxmox.audit`,
       configDir: `/run/mcp/configs/${SESSION}`,
     });
   });

@@ -20,12 +20,17 @@ class FakeConversation {
   readonly serverInfo = { name: 'fake', version: '1' };
   readonly told: IncomingNotice[] = [];
   readonly cancelled: unknown[] = [];
+  /** Of each, whether only if nobody follows it. */
+  readonly unlessFollowed: boolean[] = [];
+  onCancel = () => {};
 
   async notify(incoming: IncomingNotice): Promise<void> {
     this.told.push(incoming);
   }
-  async cancel({ request }: { request: unknown }): Promise<void> {
+  async cancel({ request }: { request: unknown }, _reason: string, unlessFollowed: boolean): Promise<void> {
     this.cancelled.push(request);
+    this.unlessFollowed.push(unlessFollowed);
+    this.onCancel();
   }
 }
 
@@ -62,6 +67,9 @@ function call(method = 'tools/call', params: Fields = {}, answers: Record<string
   return { reply, say, serverId: asked.serverId };
 }
 
+const encodedId = (id: string): string => Buffer.from(JSON.stringify(id)).toString('base64url');
+/** As deep as can be read, but not written again. */
+const DEEP = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
 const said = (): (RpcMessage & { result?: Fields; error?: Fields })[] =>
   out.said.map((text) => JSON.parse(text.replace(/!$/, '')));
 const stateIn = (): CallState => JSON.parse(said().at(-1)?.result?.requestState as string) as CallState;
@@ -115,6 +123,25 @@ describe('a call of a client of 2026-07-28', () => {
 });
 
 describe('[modern.input] a question of the server', () => {
+  it('[modern.progress] does not end the progress of its call', () => {
+    const from = { connection: 'm-1', place: `files.key.3.${encodedId('first')}`, asked: 1, answered: [] };
+    const { say } = call('tools/call', { _meta: { progressToken: 'mine' } }, {}, from);
+    for (const token of ['first', 'of somebody else'])
+      say({ method: 'notifications/progress', params: { progressToken: token, progress: 1 } });
+    expect(said()).toMatchObject([{ params: { progressToken: 'mine' } }]);
+    expect(said()).toHaveLength(1);
+  });
+
+  it('is asked, with those before it, however many more come', async () => {
+    const { say } = call();
+    for (let id = 1; out.said.length === 0 && id < 1000; id++) {
+      say({ id, method: 'elicitation/create', params: FORM });
+      await clock.advance(40);
+    }
+    const asked = Object.keys(said()[0]?.result?.inputRequests as object);
+    expect(asked.length).toBeLessThan(100);
+  });
+
   it('is an answer, with all that is asked in the same breath', async () => {
     const { say } = call();
     say({ method: 'notifications/message', params: { level: 'error', data: 'before' } });
@@ -137,6 +164,7 @@ describe('[modern.input] a question of the server', () => {
     expect(said()[1]?.result).not.toHaveProperty('ttlMs');
     expect(stateIn()).toEqual({ connection: 'm-1', place: 'files.key.1.Nw', asked: 0, answered: [] });
     out.close();
+    await settle();
     expect(server.cancelled).toEqual([]);
   });
 
@@ -200,33 +228,67 @@ describe('[modern.input] a question of the server', () => {
     expect(out.said).toEqual(Array(3).fill('<capability.missing 7>'));
     expect(server.told.map(({ message }) => message)).toMatchObject(questions.map(([id]) => ({ id, error: {} })));
     expect(server.cancelled).toEqual([7, 7, 7]);
+    expect(server.unlessFollowed).toEqual([false, false, false]);
   });
 });
 
 describe('a call that cannot go on', () => {
-  it('[modern.disconnect] is given up when the client goes, unless the host does not have it', () => {
+  it('[modern.disconnect] is given up when the client goes, unless the host does not have it', async () => {
     call();
+    const order: string[] = [];
+    out.onClose(() => order.push('left'));
+    server.onCancel = () => order.push('cancelled');
     out.close();
+    await settle();
     expect(server.cancelled).toEqual([7]);
+    expect(server.unlessFollowed).toEqual([true]);
+    expect(order).toEqual(['left', 'cancelled']); // else it would be followed from here
     out = new FakeReply();
     const { reply } = call();
     reply.fail(new AppError('server.busy', 'Not now'));
     out.close();
+    await settle();
     expect(server.cancelled).toEqual([7]);
   });
 
-  it('[modern.stateless] is one that the client may come back to, if it is of that kind', () => {
+  it('[modern.stateless] is one that the client may come back to, if it is of that kind', async () => {
     call().say({ method: 'notifications/message', params: { level: 'error', data: '' } });
     heart.cut();
     expect(said().at(-1)?.result).toMatchObject({ resultType: 'input_required' });
     expect(said().at(-1)?.result).not.toHaveProperty('inputRequests');
     expect(stateIn().place).toBe('files.key.1.Nw');
     out = new FakeReply();
-    call('tools/list');
-    heart.cut();
+    call('tools/list'); // after the cut: it is told all the same
+    await settle();
     expect(out.said).toEqual(['<call.outcome-unknown 7>']);
     out.close();
+    await settle();
     expect(server.cancelled).toEqual([]);
+  });
+
+  it('[modern.stateless] is told so, also when it comes as the last', async () => {
+    heart.cut();
+    call();
+    await settle();
+    expect(said().at(-1)?.result).toMatchObject({ resultType: 'input_required' });
+  });
+
+  it('is none because of a message that cannot be written again', () => {
+    const { reply, say } = call();
+    const params = `{"level":"error","data":${DEEP}}`;
+    const message = `{"jsonrpc":"2.0","method":"notifications/message","params":${params}}`;
+    reply.send(Buffer.from(message), () => 'files.key.1.Nw');
+    say({ id: 'x', result: { content: [] } }, true);
+    expect(said()).toMatchObject([{ result: { resultType: 'complete' } }]);
+  });
+
+  it('[outcome.unknown] is one that was cancelled before the client came back to it', () => {
+    const { reply } = call();
+    const message = (text: object) => Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...text }));
+    const place = () => 'files.key.1.Nw';
+    // A stream that has no answer ends with whatever is its last message.
+    reply.send(message({ id: 1, method: 'elicitation/create', params: FORM }), place, true);
+    expect(out.said).toEqual(['<call.outcome-unknown 7>']);
   });
 
   it('[outcome.unknown] ends with an error, whatever ended it', () => {

@@ -62,6 +62,17 @@ describe('[modern.headers] headers', () => {
   ])('%s is not the name %s', (header, name) => {
     expect(check(header, name)).toBe('header.mismatch');
   });
+
+  it('are given once', () => {
+    const once = { 'mcp-protocol-version': ['2026-07-28'], 'mcp-method': ['tools/call'], 'mcp-name': ['a'] };
+    const of = (headers: object, name = 'a') =>
+      codeOf(() => checkHeaders({ ...once, ...headers }, request('tools/call', { name })));
+    expect(of({})).toBeUndefined();
+    expect(of({ 'mcp-name': ['a', 'b'] })).toBe('header.mismatch');
+    expect(of({ 'mcp-name': ['a', 'b'] }, 'a, b')).toBe('header.mismatch');
+    expect(of({ 'mcp-method': ['tools/call', 'tools/list'] })).toBe('header.mismatch');
+    expect(of({ 'mcp-protocol-version': ['2026-07-28', '2025-11-25'] })).toBe('header.mismatch');
+  });
 });
 
 describe('[modern.meta] what a client says of itself', () => {

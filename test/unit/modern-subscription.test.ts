@@ -43,6 +43,26 @@ describe('a subscription', () => {
     ]);
   });
 
+  it('tells once what came too often to be kept until then', () => {
+    for (let n = 0; n < 10_000; n++) say('notifications/resources/updated', { uri: `a://x/${n}` });
+    subscription.acknowledge(FILTER);
+    expect(methods().slice(1)).toEqual(['notifications/tools/list_changed', 'notifications/resources/updated']);
+    expect(said()[2]).toMatchObject({ params: { uri: 'a://x', _meta: ID } });
+  });
+
+  it('leaves out a message that cannot be written again', () => {
+    subscription.acknowledge(FILTER);
+    out.said.length = 0;
+    const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+    const params = `{"uri":"a://x","deep":${deep}}`;
+    subscription.send(
+      Buffer.from(`{"jsonrpc":"2.0","method":"notifications/resources/updated","params":${params}}`),
+      id,
+    );
+    say('notifications/resources/updated', { uri: 'a://x' });
+    expect(out.said).toHaveLength(1);
+  });
+
   it('[modern.listen.filter] [modern.listen.id] tells of nothing else, and asks nobody', () => {
     subscription.acknowledge(FILTER);
     out.said.length = 0;

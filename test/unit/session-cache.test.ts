@@ -11,6 +11,7 @@ import { MemoryStore } from '../fakes/memory-store.ts';
 import { IDLE, sessionRecord } from '../support/records.ts';
 
 const log = createLogger({ level: 'error' });
+const HOLD_MS = 10_000;
 const over = { code: 'session.over' };
 
 describe('the sessions that a gateway knows', () => {
@@ -27,7 +28,7 @@ describe('the sessions that a gateway knows', () => {
     store = new MemoryStore(clock);
     signals = new LocalSignals();
     tokens = new Tokens(Buffer.alloc(32), clock);
-    cache = new SessionCache({ store, signals, tokens, clock, log });
+    cache = new SessionCache({ store, signals, tokens, clock, log, holdMs: HOLD_MS });
     record = sessionRecord(clock.now());
     token = tokens.issue(record);
     await store.create(record);
@@ -48,6 +49,27 @@ describe('the sessions that a gateway knows', () => {
     const live = await cache.admit(token);
     store.down = true;
     expect(await cache.admit(token)).toBe(live);
+  });
+
+  it('are waited for while the store is out of reach, if they are not known here, for so long', async () => {
+    store.down = true;
+    let found: unknown;
+    const admitted = cache.admit(token).then((live) => {
+      found = live;
+    });
+    await clock.advance(HOLD_MS / 2);
+    expect(found).toBeUndefined();
+    store.down = false;
+    await clock.advance(HOLD_MS / 4);
+    await admitted;
+    expect(found).toMatchObject({ record: { id: record.id } });
+  });
+
+  it('are not waited for any longer', async () => {
+    store.down = true;
+    const failed = expect(cache.admit(token)).rejects.toMatchObject({ code: 'store.unavailable', retryAfter: 1 });
+    await clock.advance(HOLD_MS);
+    await failed;
   });
 
   it('are looked at once at a time, however many signals come, and again for what came meanwhile', async () => {
@@ -107,7 +129,9 @@ describe('the sessions that a gateway knows', () => {
     await settle();
     store.down = true;
     expect(await cache.admit(token)).toBe(live);
-    await expect(cache.admit(other)).rejects.toMatchObject({ code: 'store.unavailable' });
+    const failed = expect(cache.admit(other)).rejects.toMatchObject({ code: 'store.unavailable' });
+    await clock.advance(HOLD_MS);
+    await failed;
   });
 
   it('[attack.idle] are kept alive by whoever waits for an answer or listens, and by nobody who has gone', async () => {

@@ -8,11 +8,12 @@ import { sessionOver } from '../../sessions/await-record.ts';
 import { AggregateConversation } from './aggregate/conversation.ts';
 import type { Conversation } from './conversation.ts';
 import type { Reach } from './reach.ts';
+import type { Reply } from './reply.ts';
 import type { LiveSession, SessionCache } from './session-cache.ts';
 import { newTarget, SingleConversation } from './single-conversation.ts';
 import { negotiate } from './versions.ts';
 
-/** Derived ones, of clients that never end them: the one that was not used for longest goes. */
+/** Derived ones, of clients that never end them: the one that was not used for longest is forgotten. */
 const VIRTUAL_PER_SESSION = 100;
 /** They are kept with the connection's record, in the store and in hosts; characters of JSON. */
 const MAX_INITIALIZE = 64 << 10;
@@ -44,6 +45,8 @@ export const connectionOver = () =>
 /** The connections of clients: opened, found again wherever they were opened, ended. */
 export class Connections {
   readonly #options: ConnectionsOptions;
+  /** How many requests are being answered over each derived one. */
+  readonly #users = new WeakMap<Conversation, number>();
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;
@@ -123,17 +126,18 @@ export class Connections {
 
   /**
    * The connection of clients that say with each request who they are, and open none. Its record is derived from that: every
-   * replica makes the same, and no store has it.
-   * @throws AppError `server.unknown`
+   * replica makes the same, and no store has it. In use until the reply is closed.
+   * @throws AppError `server.unknown`, `connection.quota`
    */
-  virtual(live: LiveSession, record: ConnectionRecord): Conversation {
+  virtual(live: LiveSession, record: ConnectionRecord, reply: Pick<Reply, 'onClose'>): Conversation {
     this.#checkServer(live, record.server);
     const { conversations } = live;
     const known = conversations.get(record.id);
+    if (!known) this.#forgetVirtual(conversations);
     const conversation = known ?? this.#converse(live, record, true);
     conversations.delete(record.id);
     conversations.set(record.id, conversation); // the last one of the map was used last
-    if (!known) forgetVirtual(conversations);
+    this.#use(conversation, reply);
     return conversation;
   }
 
@@ -195,18 +199,31 @@ export class Connections {
     return remembered;
   }
 
+  #use(conversation: Conversation, reply: Pick<Reply, 'onClose'>): void {
+    const users = this.#users;
+    const count = (change: number) => users.set(conversation, (users.get(conversation) ?? 0) + change);
+    count(1);
+    reply.onClose(() => count(-1));
+  }
+
+  /**
+   * Makes room for one more derived connection. Its channels stay: other gateways may use them, and hosts close those that are
+   * too many.
+   */
+  #forgetVirtual(conversations: Map<ConnectionId, Conversation>): void {
+    const virtual = [...conversations].filter(([id]) => !isConnectionId(id));
+    if (virtual.length < VIRTUAL_PER_SESSION) return;
+    const [idle] = virtual.find(([, conversation]) => !this.#users.get(conversation)) ?? [];
+    if (idle === undefined) {
+      const advice = 'end some of them, or the session';
+      throw new AppError('connection.quota', `This session has ${VIRTUAL_PER_SESSION} clients that wait: ${advice}`);
+    }
+    conversations.delete(idle);
+  }
+
   #converse(live: LiveSession, record: ConnectionRecord, resume: boolean): Conversation {
     const { reach, clock, version } = this.#options;
     if (record.server === undefined) return new AggregateConversation({ reach, clock, version, live }, record, resume);
     return new SingleConversation({ reach, clock }, record, newTarget(live.record, record, record.server, resume));
-  }
-}
-
-/** Drops the derived connections that are too many. */
-function forgetVirtual(conversations: Map<ConnectionId, Conversation>): void {
-  const virtual = [...conversations.keys()].filter((id) => !isConnectionId(id));
-  for (const id of virtual.slice(0, -VIRTUAL_PER_SESSION)) {
-    void conversations.get(id)?.close();
-    conversations.delete(id);
   }
 }

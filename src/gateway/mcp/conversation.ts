@@ -28,8 +28,12 @@ export interface Conversation {
   tell(message: RpcMessage): Promise<void>;
   /** Passes a notification or a response on; resolves when the host has it. @throws AppError */
   notify(incoming: IncomingNotice): Promise<void>;
-  /** Has a server give a request up, as the client would with `notifications/cancelled`. @throws AppError */
-  cancel(request: RequestCursor, reason: string): Promise<void>;
+  /**
+   * Has a server give a request up, as the client would with `notifications/cancelled`.
+   * @param unlessFollowed only if nobody, at no gateway, follows its stream
+   * @throws AppError
+   */
+  cancel(request: RequestCursor, reason: string, unlessFollowed: boolean): Promise<void>;
   /** Goes on with a request's stream where the client left it. */
   resume(cursor: RequestCursor, reply: Reply): void;
   /**

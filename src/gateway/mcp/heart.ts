@@ -12,6 +12,7 @@ export class Heart implements Disposable {
   readonly #movers = new Set<() => void>();
   readonly #lastWords = new Set<() => void>();
   #ending = false;
+  #isCut = false;
   readonly #timer: NodeJS.Timeout;
 
   /** @param everyMs between two comments, milliseconds */
@@ -42,16 +43,18 @@ export class Heart implements Disposable {
   }
 
   /**
-   * Has `say` called when the connections that are left are about to be cut.
+   * Has `say` called when the connections that are left are about to be cut, or now, if they are already.
    * @returns the opposite: the answer is complete
    */
   onCut(say: () => void): () => void {
-    this.#lastWords.add(say);
+    if (this.#isCut) queueMicrotask(say);
+    else this.#lastWords.add(say);
     return () => void this.#lastWords.delete(say);
   }
 
   /** The time is over that answers were given to finish: who still waits is told. */
   cut(): void {
+    this.#isCut = true;
     for (const say of this.#lastWords) say();
     this.#lastWords.clear();
   }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { PostKind } from '../../core/channel.ts';
 import type { RequestCursor } from './event-id.ts';
 import type { IncomingNotice } from './incoming.ts';
 import { postKind } from './post-kind.ts';
@@ -10,8 +11,12 @@ import type { Target } from './target.ts';
  * Posts a notification or a response; resolves when the host has it.
  * @throws AppError if the host cannot be reached
  */
-export function postNotice(reach: Reach, target: Target, { message, key, payload }: IncomingNotice): Promise<void> {
-  const kind = postKind(message);
+export function postNotice(
+  reach: Reach,
+  target: Target,
+  { message, key, payload }: IncomingNotice,
+  kind: PostKind = postKind(message),
+): Promise<void> {
   return new Promise((resolve, reject) => {
     new Pursuit(reach, target, (link, subscriber) => link.post(target.connection, { key, kind, payload }, subscriber), {
       entry: () => {},
@@ -23,9 +28,22 @@ export function postNotice(reach: Reach, target: Target, { message, key, payload
   });
 }
 
-/** What tells a server that nobody waits for a request any more (2025-11-25, basic/utilities/cancellation). */
-export function cancellation({ request }: RequestCursor, reason: string): IncomingNotice {
-  const params = { requestId: request, reason };
-  const message = { jsonrpc: '2.0', method: 'notifications/cancelled', params } as const;
-  return { message, payload: JSON.stringify(message), key: randomUUID() };
+/**
+ * Tells a server that nobody waits for a request any more (2025-11-25, basic/utilities/cancellation); resolves when the host
+ * has it.
+ * @param unlessFollowed somebody may wait for it after all, by way of another gateway: then it goes on
+ * @throws AppError if the host cannot be reached
+ */
+export function postCancellation(
+  reach: Reach,
+  target: Target,
+  { request }: RequestCursor,
+  reason: string,
+  unlessFollowed: boolean,
+): Promise<void> {
+  const method = 'notifications/cancelled';
+  const message = { jsonrpc: '2.0', method, params: { requestId: request, reason } } as const;
+  const incoming = { message, payload: JSON.stringify(message), key: randomUUID() };
+  const kind: PostKind = { type: 'notification', method, cancels: request };
+  return postNotice(reach, target, incoming, unlessFollowed ? { ...kind, unlessFollowed } : kind);
 }

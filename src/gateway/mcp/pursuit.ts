@@ -6,8 +6,11 @@ import type { Target } from './target.ts';
 
 /** Where the messages of one stream go. After `last`, `end` or `failed` nothing comes. */
 export interface Sink {
-  /** @param own it is a gateway's message, not the server's */
-  entry(offset: number, payload: Buffer, last: boolean, own: boolean): void;
+  /**
+   * @param own it is a gateway's message, not the server's
+   * @returns true: the client has it (core/host-link.ts)
+   */
+  entry(offset: number, payload: Buffer, last: boolean, own: boolean): unknown;
   end(why: EndReason): void;
   failed(error: AppError): void;
   /** The channel is in another instance now: what the server may have said in between is not known. */
@@ -70,12 +73,12 @@ export class Pursuit implements Subscriber {
     this.#leave?.();
   }
 
-  entry(offset: number, payload: Buffer, last: boolean, own: boolean): void {
+  entry(offset: number, payload: Buffer, last: boolean, own: boolean): unknown {
     if (this.#done || (this.#seen !== undefined && offset <= this.#seen)) return;
     this.#seen = offset;
     this.#losses = 0;
     if (last) this.#done = true;
-    this.#sink.entry(offset, payload, last, own);
+    return this.#sink.entry(offset, payload, last, own);
   }
 
   end(why: EndReason): void {

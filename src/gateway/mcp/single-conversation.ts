@@ -7,7 +7,7 @@ import type { SessionRecord } from '../../core/session.ts';
 import type { Conversation } from './conversation.ts';
 import type { RequestCursor, StandaloneCursor } from './event-id.ts';
 import type { IncomingNotice, IncomingRequest } from './incoming.ts';
-import { cancellation, postNotice } from './notice.ts';
+import { postCancellation, postNotice } from './notice.ts';
 import { postOut, tell } from './out.ts';
 import type { Reach } from './reach.ts';
 import type { Reply } from './reply.ts';
@@ -82,8 +82,8 @@ export class SingleConversation implements Conversation {
     await postNotice(this.#options.reach, this.#target, incoming);
   }
 
-  async cancel(request: RequestCursor, reason: string): Promise<void> {
-    await postNotice(this.#options.reach, this.#target, cancellation(request, reason));
+  async cancel(request: RequestCursor, reason: string, unlessFollowed: boolean): Promise<void> {
+    await postCancellation(this.#options.reach, this.#target, request, reason, unlessFollowed);
   }
 
   resume(cursor: RequestCursor, reply: Reply): void {

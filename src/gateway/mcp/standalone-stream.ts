@@ -72,9 +72,11 @@ export class StandaloneStream {
         const translated = translate && !own ? translate(payload) : payload;
         this.#offsets.set(server, offset);
         if (translated) this.#reply.send(translated, () => standaloneEventId(this.#offsets), false);
-        if (!this.#reply.congested) return;
-        pursuit.leave();
-        this.#reply.onDrain(() => this.#follow(target, translate, pursuit.place, 0));
+        if (this.#reply.congested) {
+          pursuit.leave();
+          this.#reply.onDrain(() => this.#follow(target, translate, pursuit.place, 0));
+        }
+        return !this.#closed.signal.aborted;
       },
       // Another GET stream of this connection has taken over, or the connection was closed.
       end: () => this.#reply.end(),

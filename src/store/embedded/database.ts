@@ -5,6 +5,9 @@ import { DatabaseSync } from 'node:sqlite';
 /** Primary result codes of SQLite (sqlite.org/rescode.html). */
 export const SQLITE = { BUSY: 5, CORRUPT: 11, NOTADB: 26 } as const;
 
+/** A lock of another process (a backup) is waited for so long, milliseconds; the event loop stands still meanwhile. */
+export const BUSY_MS = 250;
+
 /**
  * Opens a database file that its owner alone may read (mode 0600, so do the files that SQLite puts beside it); makes it,
  * and its directory (0700), where they are not there.

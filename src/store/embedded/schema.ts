@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { StoreUnavailable } from '../../core/errors.ts';
 
 /** Kept in the file as `user_version`. */
-const VERSION = 2;
+const VERSION = 3;
 
 /** A session's columns repeat what statements compare; `record` is the whole record as JSON. Times in milliseconds. */
 const TABLES = `
@@ -33,6 +33,31 @@ const GENERATION = `
   ) STRICT;
 `;
 
+/** See `OperationsStore`. `n` grows and is never used again: the cursor of a page. Times in milliseconds since the epoch. */
+const OPERATIONS = `
+  CREATE TABLE replicas (id TEXT PRIMARY KEY, until INTEGER NOT NULL, report TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE events (
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    session TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    entry TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE audit (
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    entry TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE hits (key TEXT PRIMARY KEY, count INTEGER NOT NULL, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE marks (key TEXT PRIMARY KEY, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+`;
+
+/** What each format lacks that came after it; a file of format 1 was complete. */
+const SINCE: Readonly<Record<number, string>> = {
+  1: `${GENERATION} INSERT INTO generation VALUES (1, 'format 1', 1); ${OPERATIONS}`,
+  2: OPERATIONS,
+};
+
 /**
  * Makes the tables in a new file and checks an existing one.
  * @throws StoreUnavailable for a file of a newer version, of another program, or a damaged one; the message names it
@@ -43,19 +68,16 @@ export function prepareSchema(db: DatabaseSync, path: string): void {
     throw new StoreUnavailable(
       `The store ${path} was written by a newer version of this program (format ${version}, this one knows ${VERSION}): upgrade the program, or give it another state directory`,
     );
-  if (version === 1 || version === VERSION) {
+  if (typeof version === 'number' && version > 0) {
     check(db, path);
-    // Format 1 had no generation; its files were complete.
-    if (version === 1)
-      db.exec(`BEGIN IMMEDIATE; ${GENERATION} INSERT INTO generation VALUES (1, 'format 1', 1);
-        PRAGMA user_version = ${VERSION}; COMMIT`);
+    if (SINCE[version]) db.exec(`BEGIN IMMEDIATE; ${SINCE[version]} PRAGMA user_version = ${VERSION}; COMMIT`);
     return;
   }
   if (db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get())
     throw new StoreUnavailable(
       `The file ${path} is a database of another program: move it away, or give this program another state directory`,
     );
-  db.exec(`BEGIN IMMEDIATE; ${TABLES} ${GENERATION} PRAGMA user_version = ${VERSION}; COMMIT`);
+  db.exec(`BEGIN IMMEDIATE; ${TABLES} ${GENERATION} ${OPERATIONS} PRAGMA user_version = ${VERSION}; COMMIT`);
 }
 
 /** Finds damage now, where the operator sees it, and not in the middle of somebody's work. */

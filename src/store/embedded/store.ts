@@ -1,15 +1,13 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { Clock } from '../../core/clock.ts';
 import type { ConnectionRecord } from '../../core/connection.ts';
-import { AppError, messageOf, StoreUnavailable } from '../../core/errors.ts';
 import type { ConnectionId, SessionId } from '../../core/ids.ts';
 import type { SessionRecord } from '../../core/session.ts';
 import type { ConnectionStore, SessionStore } from '../../core/store.ts';
-import { openDatabase, SQLITE, sqliteCode } from './database.ts';
-import { damaged, prepareSchema } from './schema.ts';
+import { attempt } from './attempt.ts';
+import { BUSY_MS, openDatabase } from './database.ts';
+import { prepareSchema } from './schema.ts';
 
-/** A lock of another process (a backup) is waited for so long, milliseconds; the event loop stands still meanwhile. */
-const BUSY_MS = 250;
 /** Sessions read at a time by `list`. */
 const PAGE = 100;
 
@@ -135,14 +133,7 @@ export class EmbeddedStore implements SessionStore, ConnectionStore, AsyncDispos
   }
 
   #attempt<T>(work: () => T): T {
-    try {
-      return work();
-    } catch (error) {
-      if (error instanceof AppError) throw error;
-      const code = sqliteCode(error);
-      if (code === SQLITE.CORRUPT || code === SQLITE.NOTADB) throw damaged(this.#path, error);
-      throw new StoreUnavailable(`The store ${this.#path} cannot be used (${messageOf(error)})`, error);
-    }
+    return attempt(this.#path, work);
   }
 }
 

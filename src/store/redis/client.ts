@@ -2,14 +2,17 @@ import { Redis } from 'ioredis';
 import { backoffDelay } from '../../core/retry.ts';
 import { ACQUIRE } from './scripts/acquire.ts';
 import { ADD_CONNECTION } from './scripts/add-connection.ts';
+import { ANNOUNCE } from './scripts/announce.ts';
 import { BEGIN } from './scripts/begin.ts';
 import { CREATE } from './scripts/create.ts';
 import { ENLIST } from './scripts/enlist.ts';
+import { HIT } from './scripts/hit.ts';
 import { PREPARE } from './scripts/prepare.ts';
 import { PURGE } from './scripts/purge.ts';
 import { RELEASE } from './scripts/release.ts';
 import { RENEW } from './scripts/renew.ts';
 import { REPLACE } from './scripts/replace.ts';
+import { REPLICAS } from './scripts/replicas.ts';
 import { TOUCH } from './scripts/touch.ts';
 
 const RECONNECT = { baseMs: 50, maxMs: 1000 };
@@ -27,6 +30,9 @@ export interface Scripts {
   acquireLease(lease: string, epoch: string, holder: string, ttl: string): Promise<number>;
   renewLease(lease: string, holder: string, ttl: string): Promise<number>;
   releaseLease(lease: string, holder: string): Promise<number>;
+  announceReplica(replicas: string, reports: string, id: string, report: string, ttl: string): Promise<null>;
+  listReplicas(replicas: string, reports: string): Promise<(string | null)[]>;
+  countHit(hits: string, windowMs: string): Promise<number>;
 }
 export type RedisClient = Redis & Scripts;
 
@@ -58,6 +64,9 @@ export function connectRedis(url: string, answerMs: number): RedisClient {
       acquireLease: { lua: ACQUIRE, numberOfKeys: 2 },
       renewLease: { lua: RENEW, numberOfKeys: 1 },
       releaseLease: { lua: RELEASE, numberOfKeys: 1 },
+      announceReplica: { lua: ANNOUNCE, numberOfKeys: 2 },
+      listReplicas: { lua: REPLICAS, numberOfKeys: 2 },
+      countHit: { lua: HIT, numberOfKeys: 1 },
     },
   }) as RedisClient;
   client.setMaxListeners(0);

@@ -11,7 +11,9 @@ interface Call {
   readonly id: string;
   /** Channel for the answer. */
   readonly to: string;
-  readonly cleanup: string;
+  readonly call: 'cleanup';
+  /** Absent: everybody's. */
+  readonly owner?: string;
 }
 interface Answer {
   readonly id: string;
@@ -47,13 +49,13 @@ export class RemoteController implements ControllerCalls, Disposable {
     });
   }
 
-  async cleanup(owner: string): Promise<CleanupResult> {
+  async cleanup(owner?: string): Promise<CleanupResult> {
     const { bus, clock, answerMs } = this.#options;
     const id = randomUUID();
     const answered = Promise.withResolvers<Answer>();
     this.#waiting.set(id, answered.resolve);
     try {
-      const call: Call = { id, to: this.#answers, cleanup: owner };
+      const call: Call = { id, to: this.#answers, call: 'cleanup', ...(owner === undefined ? {} : { owner }) };
       if ((await bus.publish(this.#calls, JSON.stringify(call))) === 0) throw nobody();
       const { result, error } = await within(clock, answerMs, nobody, () => answered.promise);
       if (result) return result;
@@ -71,10 +73,10 @@ export class RemoteController implements ControllerCalls, Disposable {
 /** Answers what gateways ask, until disposed: for the controller that is in charge. */
 export function answerCalls(bus: RedisBus, deployment: string, controller: ControllerCalls): Disposable {
   return bus.on(new RedisKeys(DEFAULT_PREFIX).calls(deployment), (text) => {
-    const { id, to, cleanup } = JSON.parse(text) as Call;
+    const { id, to, owner } = JSON.parse(text) as Call;
     const answer = async (): Promise<Answer> => {
       try {
-        return { id, result: await controller.cleanup(cleanup) };
+        return { id, result: await controller.cleanup(owner) };
       } catch (error) {
         const { code, message } = asAppError(error);
         return { id, error: { code, message } };

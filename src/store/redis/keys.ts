@@ -12,6 +12,10 @@ import type { ConnectionId, SessionId } from '../../core/ids.ts';
  * | `{prefix}{deployment}:signals`, `:calls` | channels | session ids; what is asked of the controller | - |
  * | `{prefix}{deployment}:answers:{gateway}` | channel | what the controller answered this gateway | - |
  * | `{prefix}generation` | hash | `begun`: names the time since this store began, not there if it is new or was emptied; `prepared`: what is to begin | none |
+ * | `{prefix}{session in braces}:events` | stream | what happened to the session, the last of it | a day after the last |
+ * | `{prefix}{operations}:events`, `:audit` | streams | what happened to all sessions; what people did: the last of it | none |
+ * | `{prefix}{operations}:replicas`, `:reports` | sorted set, hash | the processes of the deployment: until when they are there; what they say of themselves | none |
+ * | `{prefix}hits:{key}`, `{prefix}marks:{key}` | strings | how often something happened; that it did | the window's, the mark's |
  *
  * A session and its connections are one key, so they can only live, expire and be deleted together. The braces are Redis
  * Cluster's hash tag (cluster specification, "Hash tags"): lease and epoch are changed by one script. Channels do not belong to
@@ -42,6 +46,34 @@ export class RedisKeys {
 
   get epoch(): string {
     return `${this.#prefix}{controller}:epoch`;
+  }
+
+  eventsOf(session: SessionId): string {
+    return `${this.#prefix}{${session}}:events`;
+  }
+
+  get events(): string {
+    return `${this.#prefix}{operations}:events`;
+  }
+
+  get audit(): string {
+    return `${this.#prefix}{operations}:audit`;
+  }
+
+  get replicas(): string {
+    return `${this.#prefix}{operations}:replicas`;
+  }
+
+  get reports(): string {
+    return `${this.#prefix}{operations}:reports`;
+  }
+
+  hits(key: string): string {
+    return `${this.#prefix}hits:${key}`;
+  }
+
+  mark(key: string): string {
+    return `${this.#prefix}marks:${key}`;
   }
 
   signals(deployment: string): string {

@@ -27,6 +27,10 @@ export interface SimulatorOptions extends Partial<Omit<LoginOptions, 'now'>> {
   /** How long a task takes, milliseconds; at once if absent. */
   readonly taskMs?: number;
   readonly port?: number;
+  /** Where it listens; only on this machine if absent. */
+  readonly address?: string;
+  /** Another name that its certificate is for. */
+  readonly name?: string;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
@@ -73,7 +77,8 @@ export class ProxmoxSimulator implements AsyncDisposable {
     const now = options.now ?? Date.now;
     this.#options = options;
     const own = authority('Proxmox Virtual Environment');
-    this.certificate = options.certificate ?? own.issue(['127.0.0.1', 'localhost']);
+    this.certificate =
+      options.certificate ?? own.issue(['127.0.0.1', 'localhost', ...(options.name ? [options.name] : [])]);
     this.ca = own.cert;
     this.state = { ...standardCluster(now()), ...options.state };
     this.tasks = new SimTasks(options.taskMs ?? 0, now);
@@ -85,7 +90,7 @@ export class ProxmoxSimulator implements AsyncDisposable {
 
   static async start(options: SimulatorOptions = {}): Promise<ProxmoxSimulator> {
     const simulator = new ProxmoxSimulator(options);
-    simulator.#server.listen(options.port ?? 0, '127.0.0.1');
+    simulator.#server.listen(options.port ?? 0, options.address ?? '127.0.0.1');
     await once(simulator.#server, 'listening');
     return simulator;
   }

@@ -9,7 +9,7 @@ import { within } from '../../../core/within.ts';
 import type { Conversation } from '../conversation.ts';
 import type { RequestCursor, StandaloneCursor } from '../event-id.ts';
 import type { IncomingNotice, IncomingRequest } from '../incoming.ts';
-import { cancellation, postNotice } from '../notice.ts';
+import { postCancellation, postNotice } from '../notice.ts';
 import { postOut, tell } from '../out.ts';
 import type { Reply } from '../reply.ts';
 import { RequestStream } from '../request-stream.ts';
@@ -170,8 +170,8 @@ export class AggregateConversation implements Conversation {
     if (sent.length > 0) await Promise.any(sent).catch(() => sent[0]);
   }
 
-  async cancel(request: RequestCursor, reason: string): Promise<void> {
-    await postNotice(this.#options.reach, this.#target(request.server), cancellation(request, reason));
+  async cancel(request: RequestCursor, reason: string, unlessFollowed: boolean): Promise<void> {
+    await postCancellation(this.#options.reach, this.#target(request.server), request, reason, unlessFollowed);
   }
 
   resume(cursor: RequestCursor, reply: Reply): void {

@@ -3,6 +3,10 @@ import type { Fields } from './fields.ts';
 import { inputRequest, keyOfQuestion, missingCapability } from './questions.ts';
 import type { CallState } from './request-state.ts';
 
+/** So many questions, or bytes of them, are asked at once at most: the next ones wait in the host. */
+const AT_ONCE = 32;
+const AT_ONCE_BYTES = 1 << 20;
+
 /** What becomes of a question of the server's. */
 export type Taken =
   | { readonly type: 'answered-before' }
@@ -22,6 +26,7 @@ export class CallQuestions {
   /** The client's answers that no question had yet, by key. */
   readonly #answers: Map<string, Fields>;
   readonly #waiting = new Map<string, RpcRequest>();
+  #waitingBytes = 0;
   /** Answered ones behind the place. */
   readonly #answered: Set<RequestId>;
   /** Questions before the place. */
@@ -43,7 +48,13 @@ export class CallQuestions {
     return this.#waiting.size > 0;
   }
 
-  take(question: RpcRequest): Taken {
+  /** Whether no more is to be waited for: there are as many as are asked at once. */
+  get enough(): boolean {
+    return this.#waiting.size >= AT_ONCE || this.#waitingBytes >= AT_ONCE_BYTES;
+  }
+
+  /** @param size bytes */
+  take(question: RpcRequest, size: number): Taken {
     this.#met += 1;
     if (this.#answered.has(question.id)) return { type: 'answered-before' };
     const requiredCapabilities = missingCapability(question, this.#capabilities);
@@ -52,6 +63,7 @@ export class CallQuestions {
     const result = this.#answers.get(key);
     if (!result) {
       this.#waiting.set(key, question);
+      this.#waitingBytes += size;
       return { type: 'waits' };
     }
     // Good for one question: another one of that name wants another answer.

@@ -3,6 +3,7 @@ import { AppError, asAppError } from '../../../core/errors.ts';
 import {
   isRequest,
   isResponse,
+  type RequestId,
   type RpcMessage,
   type RpcNotification,
   type RpcRequest,
@@ -16,8 +17,8 @@ import type { Reply } from '../reply.ts';
 import type { Call } from './call.ts';
 import { CallQuestions } from './call-questions.ts';
 import { isLogged } from './client-meta.ts';
-import { digestOf, type Fields } from './fields.ts';
-import { inputRequest, isInterruptible, isQuestion, missingCapability } from './questions.ts';
+import { digestOf, encoded, type Fields } from './fields.ts';
+import { incapable, inputRequest, isInterruptible, isQuestion, missingCapability } from './questions.ts';
 import type { CallState } from './request-state.ts';
 import { completeResult, inputRequiredResult, publicError, urlElicitations } from './results.ts';
 
@@ -50,6 +51,8 @@ export class CallReply implements Reply {
   readonly #options: CallReplyOptions;
   readonly #questions: CallQuestions;
   readonly #forgetCut: () => void;
+  /** By which the server knows the call, also when another request of the client's goes on with it. */
+  readonly #serverId: RequestId;
   /** Makes the event id of the place from which the client's next request would go on; undefined: the beginning. */
   #place: (() => string) | undefined;
   #gathering = new AbortController();
@@ -64,6 +67,7 @@ export class CallReply implements Reply {
     this.#questions = new CallQuestions(call.client.capabilities, answers, from);
     this.#posted = from !== undefined;
     if (from) this.#place = () => from.place;
+    this.#serverId = from ? this.#cursor().request : call.serverId;
     this.#forgetCut = heart.onCut(() => this.#cut());
     out.onClose(() => this.#gone());
   }
@@ -90,12 +94,14 @@ export class CallReply implements Reply {
   stream(): void {} // begins with the first notification, or when it takes long
   accept(): void {}
 
-  send(payload: Buffer, id: (() => string) | undefined): void {
-    if (!this.#done) this.#take(JSON.parse(payload.toString()) as RpcMessage, id);
+  send(payload: Buffer, id: (() => string) | undefined, last: boolean): void {
+    if (this.#done) return;
+    this.#take(payload, id);
+    if (last) this.end(); // it was no answer: the call was cancelled behind it
   }
 
   json(_status: number, body: Buffer | string): void {
-    if (!this.#done) this.#take(JSON.parse(body.toString()) as RpcMessage, undefined);
+    if (!this.#done) this.#take(body, undefined);
   }
 
   /** The stream has ended without an answer: clients hang on a request that gets none. */
@@ -109,12 +115,13 @@ export class CallReply implements Reply {
     if (this.#finish()) this.#options.out.fail(error, this.#options.call.request.id);
   }
 
-  #take(message: RpcMessage, id: (() => string) | undefined): void {
+  #take(payload: Buffer | string, id: (() => string) | undefined): void {
+    const message = JSON.parse(payload.toString()) as RpcMessage;
     if (isResponse(message)) {
       this.#answer(message);
       return;
     }
-    if (isRequest(message)) this.#question(message);
+    if (isRequest(message)) this.#question(message, payload.length);
     else this.#notice(message);
     if (id && this.#questions.pass(isRequest(message) ? message.id : undefined)) this.#place = id;
   }
@@ -147,15 +154,18 @@ export class CallReply implements Reply {
     this.#say(200, () => ({ result: inputRequiredResult(asked, undefined, conversation.serverInfo) }));
   }
 
-  #question(question: RpcRequest): void {
+  /** @param size bytes */
+  #question(question: RpcRequest, size: number): void {
     const { method } = this.#options.call.request;
     if (!isQuestion(question.method) || !isInterruptible(method)) {
       this.#refuse(question, `Nobody can be asked for ${question.method.slice(0, 64)} during ${method.slice(0, 64)}`);
       return;
     }
-    const taken = this.#questions.take(question);
-    if (taken.type === 'waits') this.#gather();
-    else if (taken.type === 'answer')
+    const taken = this.#questions.take(question, size);
+    if (taken.type === 'waits') {
+      if (this.#questions.enough) this.#suspend(this.#questions.inputRequests);
+      else this.#gather();
+    } else if (taken.type === 'answer')
       this.#tellServer(question, { jsonrpc: '2.0', id: question.id, result: taken.result });
     else if (taken.type === 'incapable') {
       this.fail(incapable(taken.requiredCapabilities));
@@ -171,12 +181,13 @@ export class CallReply implements Reply {
     let own: Fields | undefined;
     if (
       method === 'notifications/progress' &&
-      params.progressToken === call.serverId &&
+      params.progressToken === this.#serverId &&
       call.progressToken !== undefined
     )
       own = { ...params, progressToken: call.progressToken };
     else if (method === 'notifications/message' && isLogged(params.level, call.client.logLevel)) own = params;
-    if (own) out.send(encoded({ jsonrpc: '2.0', method, params: own }), undefined, false);
+    const payload = own && encoded(() => ({ jsonrpc: '2.0', method, params: own }));
+    if (payload) out.send(payload, undefined, false);
   }
 
   /** Waits for what the server asks in the same breath. */
@@ -205,13 +216,17 @@ export class CallReply implements Reply {
     else this.fail(new AppError('call.outcome-unknown', 'This gateway has ended before the answer was there'));
   }
 
-  /** The client has gone, which means that it does not want the answer (2026-07-28, patterns/cancellation). */
+  /**
+   * The client has gone, which means that it does not want the answer (2026-07-28, patterns/cancellation). But it may have come
+   * back elsewhere, with the same key: a balancer does, when it has waited too long for this gateway.
+   */
   #gone(): void {
-    if (this.#finish() && this.#posted) this.#cancel('The client has gone');
+    if (!this.#finish() || !this.#posted) return;
+    queueMicrotask(() => this.#cancel('The client has gone', true)); // by then this gateway does not follow it any more
   }
 
-  #cancel(reason: string): void {
-    this.#options.conversation.cancel(this.#cursor(), reason).catch(() => {}); // with its server the call is gone too
+  #cancel(reason: string, unlessFollowed = false): void {
+    this.#options.conversation.cancel(this.#cursor(), reason, unlessFollowed).catch(() => {}); // with its server the call is gone too
   }
 
   #refuse(question: RpcRequest, why: string): void {
@@ -238,11 +253,9 @@ export class CallReply implements Reply {
     if (!this.#finish()) return;
     const { out, call } = this.#options;
     const { id } = call.request;
-    try {
-      out.json(status, encoded({ jsonrpc: '2.0', id, ...answer() }));
-    } catch {
-      out.fail(new AppError('upstream.failed', 'The answer of the server is nested too deeply to be passed on'), id);
-    }
+    const body = encoded(() => ({ jsonrpc: '2.0', id, ...answer() }));
+    if (body) out.json(status, body);
+    else out.fail(new AppError('upstream.failed', 'The answer of the server is nested too deeply to be passed on'), id);
   }
 
   /** False: it was finished before. */
@@ -253,13 +266,4 @@ export class CallReply implements Reply {
     this.#forgetCut();
     return true;
   }
-}
-
-const encoded = (message: object): Buffer => Buffer.from(JSON.stringify(message));
-
-function incapable(requiredCapabilities: Fields): AppError {
-  const names = Object.keys(requiredCapabilities).join(', ');
-  return new AppError('capability.missing', `This needs a client that declares ${names}`, {
-    data: { requiredCapabilities },
-  });
 }

@@ -6,6 +6,15 @@ export type Fields = Record<string, unknown>;
 export const asFields = (value: unknown): Fields | undefined =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
 
+/** What `message` makes, as JSON; undefined: it is nested too deeply to be written, though it could be read. */
+export function encoded(message: () => object): Buffer | undefined {
+  try {
+    return Buffer.from(JSON.stringify(message()));
+  } catch {
+    return undefined;
+  }
+}
+
 /** A name for `value`, the same whatever the order of its fields: 256 bits, 43 characters of base64url. */
 export const digestOf = (value: unknown): string =>
   createHash('sha256').update(JSON.stringify(value, sorted)).digest('base64url');

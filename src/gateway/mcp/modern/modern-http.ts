@@ -83,7 +83,7 @@ export class ModernHttp {
       return;
     }
     try {
-      checkHeaders(exchange.req.headers, request);
+      checkHeaders(exchange.req.headersDistinct, request);
       const client = clientOf(request);
       const serve = this.#served(request.method);
       const live = await this.#options.sessions.enter(tokenOf(exchange), exchange.reply);
@@ -189,8 +189,9 @@ export class ModernHttp {
     return uris.filter((_, n) => taken[n]);
   }
 
-  #conversation({ server }: Exchange, live: LiveSession, client: ModernClient, from?: CallState): Conversation {
-    return this.#options.connections.virtual(live, virtualConnection(live.record, server, client, from?.connection));
+  #conversation({ server, reply }: Exchange, live: LiveSession, client: ModernClient, from?: CallState): Conversation {
+    const record = virtualConnection(live.record, server, client, from?.connection);
+    return this.#options.connections.virtual(live, record, reply);
   }
 }
 

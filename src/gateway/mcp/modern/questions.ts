@@ -34,6 +34,14 @@ export function missingCapability({ method, params = {} }: RpcRequest, capabilit
   return { [name]: part === undefined || part === 'form' ? {} : { [part]: {} } };
 }
 
+/** What a client is told that has not declared these. */
+export function incapable(requiredCapabilities: Fields): AppError {
+  const names = Object.keys(requiredCapabilities).join(', ');
+  return new AppError('capability.missing', `This needs a client that declares ${names}`, {
+    data: { requiredCapabilities },
+  });
+}
+
 function requirement(method: string, params: Fields): [name: string, part?: string] {
   switch (method) {
     case 'elicitation/create':

@@ -1,7 +1,5 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import { AppError } from '../../../core/errors.ts';
 import type { RpcRequest } from '../../../core/json-rpc.ts';
-import { single } from '../guards.ts';
 import { MODERN_VERSIONS, VERSION_KEY, VERSIONS } from '../versions.ts';
 import { asFields } from './fields.ts';
 
@@ -17,12 +15,15 @@ const ENCODED = /^=\?base64\?(.*)\?=$/;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** By name in lower case. One that was given several times is a list of values. */
+type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
+
 /**
  * Checks that the headers say what the body says, so that whoever routes by headers and whoever reads the body see the same
  * request (2026-07-28, basic/transports/streamable-http, "Server Validation"), and that the revision is spoken here.
  * @throws AppError `header.mismatch`, `version.unsupported`
  */
-export function checkHeaders(headers: IncomingHttpHeaders, { method, params }: RpcRequest): void {
+export function checkHeaders(headers: Headers, { method, params }: RpcRequest): void {
   const version = header(headers, 'MCP-Protocol-Version');
   const said = asFields(params?._meta)?.[VERSION_KEY];
   if (said !== undefined && said !== version) throw mismatch('MCP-Protocol-Version', version, said);
@@ -30,7 +31,7 @@ export function checkHeaders(headers: IncomingHttpHeaders, { method, params }: R
   const named = header(headers, 'Mcp-Method');
   if (named !== method) throw mismatch('Mcp-Method', named, method);
   const source = NAMES.get(method);
-  if (source) checkName(single(headers['mcp-name']), params?.[source]);
+  if (source) checkName(only(headers, 'Mcp-Name'), params?.[source]);
 }
 
 /** A name that is missing in both is for the server to refuse. */
@@ -54,8 +55,16 @@ function decoded(text: string): string {
   throw new AppError('header.mismatch', 'Mcp-Name is not the base64 of a UTF-8 text');
 }
 
-function header(headers: IncomingHttpHeaders, name: string): string {
-  const value = single(headers[name.toLowerCase()]);
+/** Of several values others might read another one than is read here. */
+function only(headers: Headers, name: string): string | undefined {
+  const value = headers[name.toLowerCase()];
+  if (value === undefined || typeof value === 'string') return value;
+  if (value.length > 1) throw new AppError('header.mismatch', `The header ${name} was given more than once`);
+  return value[0];
+}
+
+function header(headers: Headers, name: string): string {
+  const value = only(headers, name);
   if (value === undefined) throw new AppError('header.mismatch', `The header ${name} is missing`);
   return value;
 }

@@ -2,12 +2,14 @@ import type { AppError } from '../../../core/errors.ts';
 import type { RequestId, RpcNotification } from '../../../core/json-rpc.ts';
 import type { Heart } from '../heart.ts';
 import type { Reply } from '../reply.ts';
-import { asFields, type Fields } from './fields.ts';
+import { asFields, encoded, type Fields } from './fields.ts';
 import { completeResult } from './results.ts';
 import { covers, type SubscriptionFilter } from './subscription-filter.ts';
 
 const SUBSCRIPTION_KEY = 'io.modelcontextprotocol/subscriptionId';
 const LIST_CHANGED = /^notifications\/(tools|prompts|resources)\/list_changed$/;
+/** More than that is not kept until the subscription is acknowledged, bytes. */
+const MAX_EARLY = 1 << 16;
 const UPDATED = 'notifications/resources/updated';
 
 export interface SubscriptionOptions {
@@ -32,6 +34,7 @@ export class Subscription implements Reply {
   #filter: SubscriptionFilter | undefined;
   /** What came before that. */
   #early: Fields[] = [];
+  #earlyBytes = 0;
 
   constructor(options: SubscriptionOptions) {
     this.#options = options;
@@ -65,14 +68,19 @@ export class Subscription implements Reply {
       ...(uris.length > 0 ? { resourceSubscriptions: uris } : {}),
     };
     this.#say('notifications/subscriptions/acknowledged', { notifications });
-    for (const message of this.#early.splice(0)) this.#pass(message);
+    const early = this.#early.splice(0);
+    if (this.#earlyBytes <= MAX_EARLY) for (const message of early) this.#pass(message);
+    else this.#sayAll(filter);
   }
 
   send(payload: Buffer, id: (() => string) | undefined): void {
     const message = asFields(JSON.parse(payload.toString()));
     if (!message || 'id' in message) return; // a question: there is nobody to ask without a call
     if (this.#filter) this.#pass(message);
-    else this.#early.push(message);
+    else {
+      this.#earlyBytes += payload.length;
+      if (this.#earlyBytes <= MAX_EARLY) this.#early.push(message);
+    }
     // The gateway's own, which come without an id, stand for whatever was lost.
     if (id === undefined && message.method === 'notifications/resources/list_changed') this.#resync();
   }
@@ -95,6 +103,12 @@ export class Subscription implements Reply {
     for (const uri of this.#filter?.uris ?? []) this.#say(UPDATED, { uri });
   }
 
+  /** In place of messages that were not kept: all that the client is told of may have changed. */
+  #sayAll({ lists, uris }: SubscriptionFilter): void {
+    for (const list of lists) this.#say(`notifications/${list}/list_changed`, {});
+    for (const uri of uris) this.#say(UPDATED, { uri });
+  }
+
   #pass({ method, params }: Partial<RpcNotification>): void {
     const filter = this.#filter;
     if (!filter || method === undefined) return;
@@ -106,6 +120,7 @@ export class Subscription implements Reply {
   #say(method: string, params: Fields): void {
     const { out, id } = this.#options;
     const own = { ...params, _meta: { ...asFields(params._meta), [SUBSCRIPTION_KEY]: id } };
-    out.send(Buffer.from(JSON.stringify({ jsonrpc: '2.0', method, params: own })), undefined, false);
+    const payload = encoded(() => ({ jsonrpc: '2.0', method, params: own }));
+    if (payload) out.send(payload, undefined, false);
   }
 }
