@@ -89,6 +89,8 @@ await build({
     'servers/filesystem': 'src/servers/filesystem/index.ts',
     'servers/proxmox': 'src/servers/proxmox/index.ts',
   },
+  // Its other form finds its own modules when it runs.
+  alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
   splitting: true,
   chunkNames: 'chunks/[name]-[hash]',
 });

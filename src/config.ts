@@ -19,10 +19,18 @@ export interface Config {
     /** Origins, or host names of which every origin is allowed. */
     readonly allowedOrigins: readonly string[];
     readonly bodyLimitBytes: number;
+    /** Balancers whose `X-Forwarded-For` is believed. */
+    readonly trustedProxies: readonly string[];
   };
   readonly logLevel: Values['logLevel'];
   /** Files that hold the deployment's secrets, absolute; absent: they are in the state directory. */
-  readonly secrets: { readonly key?: string; readonly credential?: string };
+  readonly secrets: {
+    readonly key?: string;
+    readonly credential?: string;
+    readonly accounts?: string;
+    readonly adminPassword?: string;
+    readonly adminKeys?: string;
+  };
   /** `embedded`, or the URL of a Redis server: may hold a password. */
   readonly store: string;
   /** Where the process runtime keeps its files, absolute. */
@@ -49,6 +57,8 @@ export interface Config {
     readonly maxAgeMs: number;
     readonly workspaceRoots: readonly string[];
     readonly perOwner: number;
+    /** New ones of one owner within a minute. */
+    readonly perMinute: number;
     /** When the servers of a new session are started, if its terminal does not say. */
     readonly start: Values['start'];
   };
@@ -137,13 +147,23 @@ export function loadConfig(place: Place, file = place.env.MCP_SESSION_MANAGER_CO
   };
 }
 
+const SECRET_FILES: Readonly<Record<keyof Config['secrets'], string>> = {
+  key: 'MCP_SESSION_MANAGER_KEY_FILE',
+  credential: 'MCP_SESSION_MANAGER_CREDENTIAL_FILE',
+  accounts: 'MCP_SESSION_MANAGER_ACCOUNTS_FILE',
+  adminPassword: 'MCP_SESSION_MANAGER_ADMIN_PASSWORD_FILE',
+  adminKeys: 'MCP_SESSION_MANAGER_ADMIN_KEYS_FILE',
+};
+
 /** The files of secrets that the environment names, as those of containers are. */
 function secretFiles({ env, cwd }: Place): { secrets: Config['secrets']; storePassword: string | undefined } {
   const path = (variable: string) => (env[variable] ? resolve(cwd, env[variable]) : undefined);
-  const key = path('MCP_SESSION_MANAGER_KEY_FILE');
-  const credential = path('MCP_SESSION_MANAGER_CREDENTIAL_FILE');
+  const named = Object.entries(SECRET_FILES).flatMap(([name, variable]) => {
+    const file = path(variable);
+    return file === undefined ? [] : [[name, file]];
+  });
   return {
-    secrets: { ...(key ? { key } : {}), ...(credential ? { credential } : {}) },
+    secrets: Object.fromEntries(named) as Config['secrets'],
     storePassword: path('MCP_SESSION_MANAGER_STORE_PASSWORD_FILE'),
   };
 }
@@ -192,6 +212,7 @@ function slices(values: Values): Omit<Config, 'state' | 'catalogue' | 'secrets'>
       allowedHosts: values.allowedHosts,
       allowedOrigins: values.allowedOrigins,
       bodyLimitBytes: values.bodyLimit,
+      trustedProxies: values.trustedProxies,
     },
     logLevel: values.logLevel,
     store: values.store,
@@ -203,6 +224,7 @@ function slices(values: Values): Omit<Config, 'state' | 'catalogue' | 'secrets'>
       maxAgeMs: values.maxAge,
       workspaceRoots: values.workspaceRoots,
       perOwner: values.sessionsPerOwner,
+      perMinute: values.sessionsPerMinute,
       start: values.start,
     },
     instances: {

@@ -162,6 +162,7 @@ export const REQUIREMENTS = {
   'attack.12': 'attack cases: the API lets nobody choose command, arguments or environment',
   'attack.13': 'attack cases: no Host header takes the place of a token',
   'attack.14': "attack cases: an image's labels and settings choose neither user nor command nor capabilities",
+  'attack.15': 'attack cases: no URL and no claim of an issuer reaches a shell',
   'attack.16': 'attack cases: server-side request forgery, by address and by name',
   'attack.17': 'attack cases: path, query and header injection',
   'attack.18': 'attack cases: nothing is made, or kept in memory, for a stranger; sessions have a bound',
@@ -174,4 +175,44 @@ export const REQUIREMENTS = {
   'attack.idle': 'attack cases: who has gone keeps nothing alive',
   'attack.health': 'attack cases: health does not stay green while the store is gone',
   'attack.orphans': 'attack cases: a session that ends while its servers start leaves none',
+  'logs.life': 'docs/logs.md, Events: what happens to a session is told by stable names, in the log and to its owner',
+  'logs.follow':
+    'docs/logs.md, One session: the log of its servers can be followed, through restarts, until it is over',
+  'logs.private': 'docs/logs.md, Fields: arguments of tools are in no log',
+  presence: 'docs/logs.md, Which processes there are: each says that it is there, and withdraws at its end',
+  'admin.fields': 'docs/admin-api.md: the fields that scripts of operators know',
+  'admin.script': 'docs/admin-api.md: the script of operators, and the one for cron, work word for word',
+  'admin.health': 'docs/admin-api.md, Health: each reason is seen, and nothing is healthy that is not',
+  'admin.roles': 'SECURITY.md: each role does what it may, and no more',
+  'admin.audit': 'SECURITY.md: what people did and were refused is written down',
+  'admin.openapi': 'docs/admin-api.md: the document has every route, and says what is answered',
+  'admin.fuzz': 'docs/admin-api.md: whatever is asked is answered as the document says, never with an internal error',
+  'admin.replicas': 'docs/admin-api.md: any replica knows who was let in, and logged out, by another',
+  'admin.drain': 'docs/admin-api.md: a gateway can be drained',
+  'admin.masked': 'SECURITY.md: the configuration is shown without secrets',
+  'proxmox.monitor': 'docs/proxmox.md: a session that may only monitor changes nothing, by no tool and no path',
+  'proxmox.plan':
+    'docs/proxmox.md: what is destructive is planned first; a plan holds once, for what it was made for and from',
+  'proxmox.person': 'docs/proxmox.md: where the client can ask a person, nothing is destroyed that none agreed to',
+  'proxmox.pin':
+    'docs/proxmox.md: no byte of a request goes to a host whose certificate is not the one that is trusted',
+  'proxmox.audit':
+    'docs/proxmox.md: each change is written down before and after, in a record that outlives its instance and only grows',
+  'proxmox.once':
+    'docs/proxmox.md: a change that is cut off at any point is made once, and the record says what is known of it',
+  'files.tree': 'docs/files.md: who follows the changes ends with exactly the tree that is there',
+  'files.cursor':
+    'docs/files.md: a cursor can be replayed, over restarts too; where changes are lost the answer says so',
+  'people.first': 'SECURITY.md: no default password; the first start makes one, and says once where it is',
+  'people.token': 'SECURITY.md: only a token of its kind, key, issuer, audience and time is good',
+  'people.rotation': 'docs/admin-api.md: keys are replaced without a start, and nobody is logged out',
+  'people.refresh': 'SECURITY.md: a refresh token is good once; a logout ends all tokens of the login',
+  'people.key-size': 'SECURITY.md: keys under 32 bytes are refused at the start',
+  'people.issuer': 'SECURITY.md: of an OpenID Connect issuer only its own tokens, for us, with a role',
+  'people.throttle':
+    'SECURITY.md: failed logins are bounded by account and address, over all replicas, and tell no names',
+  'people.input': 'SECURITY.md: no body or query changes a prototype, or is taken for more than it is',
+  'people.rate': 'docs/configuration.md: an owner opens so many sessions in a minute',
+  'people.url': 'SECURITY.md: a token in a URL is none, and is in no log',
+  'people.log': 'SECURITY.md: nobody writes lines of their own into the log, and no secret is in it',
 } as const;

@@ -34,7 +34,7 @@ export async function connect(io: CliIo, server: string | undefined, options: Co
   const path = server ? `/mcp/${server}` : '/mcp';
   const bridge = new Bridge({
     http: new McpHttp({ url: () => managerUrl(io.env) + path, timeoutMs, keepAlive: keepAliveOf(io.env) }),
-    token: () => tokenForTerminal(source),
+    token: (signal?: AbortSignal) => tokenForTerminal(source, signal),
     clock: io.clock,
     random: io.random,
     timeoutMs,

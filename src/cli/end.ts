@@ -1,9 +1,11 @@
-import type { CleanupResult } from '../core/api.ts';
 import { AppError } from '../core/errors.ts';
 import { isSessionId } from '../core/ids.ts';
 import { callApi } from './api-client.ts';
+import { exitCodeOf } from './exit-codes.ts';
 import type { CliIo } from './io.ts';
-import { managerUrl, ownerCredential } from './manager-address.ts';
+import { managerUrl } from './manager-address.ts';
+import { ownCredential } from './own-credential.ts';
+import { withProgress } from './progress.ts';
 import { requireSession } from './session-access.ts';
 
 export interface EndOptions {
@@ -19,22 +21,14 @@ const TIMEOUT_MS = 30_000;
 export async function end(io: CliIo, options: EndOptions): Promise<number> {
   try {
     const { id, bearer } = await target(io, options.session);
-    const ended = await remove(managerUrl(io.env), id, bearer);
+    const removal = remove(managerUrl(io.env), id, bearer);
+    const ended = await (options.quiet ? removal : withProgress(io, 'ending the session', removal));
     if (!options.quiet) io.stdout.write(`session ${id} ${ended ? 'ended' : 'was over already'}\n`);
     return 0;
   } catch (error) {
-    if (options.quiet && error instanceof AppError) return 1;
+    if (options.quiet && error instanceof AppError) return exitCodeOf(error);
     throw error;
   }
-}
-
-/** Ends sessions whose terminals are gone, and instances without a session. */
-export async function cleanup(io: CliIo): Promise<number> {
-  const bearer = ownerCredential(io.env);
-  const call = { method: 'POST', path: '/api/cleanup', bearer, timeoutMs: TIMEOUT_MS } as const;
-  const { sessions, orphans } = (await callApi(managerUrl(io.env), call)) as CleanupResult;
-  io.stdout.write(`sessions ended: ${sessions.length}; servers without a session ended: ${orphans}\n`);
-  return 0;
 }
 
 async function target(io: CliIo, id: string | undefined): Promise<{ id: string; bearer: string }> {
@@ -42,12 +36,12 @@ async function target(io: CliIo, id: string | undefined): Promise<{ id: string; 
     const { session, bearer } = await requireSession(io);
     return { id: session.id, bearer };
   }
-  if (!isSessionId(id)) throw new AppError('request.invalid', `"${id}" is not the id of a session: see 'status'`);
-  return { id, bearer: ownerCredential(io.env) };
+  if (!isSessionId(id)) throw new AppError('request.invalid', `"${id}" is not the id of a session: see 'sessions'`);
+  return { id, bearer: await ownCredential(io) };
 }
 
 /** @returns false if there was nothing to end */
-async function remove(url: string, id: string, bearer: string): Promise<boolean> {
+export async function remove(url: string, id: string, bearer: string): Promise<boolean> {
   try {
     await callApi(url, { method: 'DELETE', path: `/api/sessions/${id}`, bearer, timeoutMs: TIMEOUT_MS });
     return true;

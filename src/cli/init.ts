@@ -3,10 +3,12 @@ import type { OpenedSession } from '../core/api.ts';
 import type { CliIo } from './io.ts';
 import { launcherPath } from './launcher.ts';
 import { managerUrl } from './manager-address.ts';
+import { withProgress } from './progress.ts';
+import { isTerminal } from './screen.ts';
 import { openSession } from './session-access.ts';
-import type { Shell } from './shell.ts';
-import { detectShell, programOf } from './shell.ts';
-import { shellCode } from './shell-code.ts';
+import type { Shell } from './shell/shell.ts';
+import { detectShell, programOf } from './shell/shell.ts';
+import { shellCode } from './shell/shell-code.ts';
 import { oneLine, table } from './text.ts';
 
 const EVAL: Readonly<Record<Shell, string>> = {
@@ -25,16 +27,20 @@ export interface InitOptions {
   readonly servers?: string;
 }
 
-/** Opens this terminal's session. Shell code for `eval` on stdout, a summary on stderr; no shell code if it fails. */
+/**
+ * Opens this terminal's session. Shell code for `eval` on stdout, a summary on stderr; no shell code if it fails, and none on
+ * a terminal, where it would do nothing but show the token: what the terminal runs finds its session without it.
+ */
 export async function init(io: CliIo, options: InitOptions): Promise<number> {
   const shell = options.shell ?? detectShell(programOf(io.ppid), io.env);
   const launcher = launcherPath(io.env);
-  const opened = await openSession(io, {
+  const opening = openSession(io, {
     workspace: resolve(io.cwd, options.workspace ?? ''),
     keep: options.keep ?? false,
     lazy: options.lazy ?? false,
     ...(options.servers && { servers: options.servers.split(',').map((name) => name.trim()) }),
   });
+  const opened = await withProgress(io, options.lazy ? 'opening a session' : 'starting servers', opening);
   const leader = opened.session.terminal.leader;
   const code = shellCode(shell, {
     token: opened.token,
@@ -42,9 +48,9 @@ export async function init(io: CliIo, options: InitOptions): Promise<number> {
     ...(leader && !options.keep && { end: { launcher, session: opened.session.id, leaderPid: leader.pid } }),
   });
   io.stderr.write(summary(opened));
-  // Seen by a person, it has done nothing for the shell.
-  if ((io.stdout as { isTTY?: boolean }).isTTY) io.stderr.write(`\nRun it as: ${EVAL[shell]}\n\n`);
-  io.stdout.write(code);
+  if (isTerminal(io.stdout))
+    io.stderr.write(`To export its token and URL, and to end it with this shell:  ${EVAL[shell]}\n`);
+  else io.stdout.write(code);
   return 0;
 }
 

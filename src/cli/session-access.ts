@@ -4,12 +4,13 @@ import type { ServerName } from '../core/ids.ts';
 import { isSessionId } from '../core/ids.ts';
 import { callApi } from './api-client.ts';
 import type { CliIo } from './io.ts';
-import { managerUrl, ownerCredential } from './manager-address.ts';
+import { managerUrl } from './manager-address.ts';
+import { ownCredential } from './own-credential.ts';
 import type { FoundTerminal } from './terminal.ts';
 import { findTerminal, mayUse, sameTerminal } from './terminal.ts';
 
 /** What a command needs to reach its session. */
-export type SessionSource = Pick<CliIo, 'env' | 'cwd' | 'pid' | 'hostname' | 'processes'>;
+export type SessionSource = Pick<CliIo, 'env' | 'cwd' | 'pid' | 'hostname' | 'processes' | 'clock'>;
 
 /** This terminal's session and what opens it: the session's token or the owner's credential. */
 export interface SessionAccess {
@@ -24,13 +25,17 @@ export type OpenOptions = Pick<CreateSession, 'workspace' | 'servers' | 'keep' |
 const OPEN_TIMEOUT_MS = 60_000;
 
 /** The session in `$MCP_SESSION_TOKEN`, if it lives and may be used in this terminal. */
-async function sessionOfToken(io: SessionSource, here: FoundTerminal): Promise<SessionAccess | undefined> {
+async function sessionOfToken(
+  io: SessionSource,
+  here: FoundTerminal,
+  signal?: AbortSignal,
+): Promise<SessionAccess | undefined> {
   const bearer = io.env.MCP_SESSION_TOKEN;
   const id = bearer && sessionIn(bearer);
   if (!id) return undefined;
   try {
-    const path = `/api/sessions/${id}`;
-    const session = (await callApi(managerUrl(io.env), { method: 'GET', path, bearer })) as SessionView;
+    const call = { method: 'GET', path: `/api/sessions/${id}`, bearer, ...(signal && { signal }) } as const;
+    const session = (await callApi(managerUrl(io.env), call)) as SessionView;
     return mayUse(session.terminal, here) ? { session, bearer } : undefined;
   } catch (error) {
     if (isRefusal(error)) return undefined;
@@ -43,7 +48,7 @@ async function findSession(io: SessionSource): Promise<SessionAccess | undefined
   const here = findTerminal(io);
   const ofToken = await sessionOfToken(io, here);
   if (ofToken) return ofToken;
-  const bearer = ownerCredential(io.env);
+  const bearer = await ownCredential(io);
   const answer = await callApi(managerUrl(io.env), { method: 'GET', path: '/api/sessions', bearer });
   const session = (answer as SessionList).sessions.find(({ terminal }) => sameTerminal(terminal, here.terminal));
   return session && { session, bearer };
@@ -55,32 +60,37 @@ export async function requireSession(io: SessionSource): Promise<SessionAccess> 
   if (access) return access;
   throw new AppError(
     'session.over',
-    'no session in this terminal: run  eval "$(mcp-session-manager init)"  (fish:  mcp-session-manager init | source)',
+    'no session in this terminal: run eval "$(mcp-session-manager init)" (fish: mcp-session-manager init | source)',
   );
 }
 
 /** Opens this terminal's session: a new one, or the one that it has. */
-export async function openSession(io: SessionSource, options: OpenOptions): Promise<OpenedSession> {
+export async function openSession(
+  io: SessionSource,
+  options: OpenOptions,
+  signal?: AbortSignal,
+): Promise<OpenedSession> {
   const url = managerUrl(io.env);
-  const bearer = ownerCredential(io.env);
-  const catalogue = (await callApi(url, { method: 'GET', path: '/api/catalogue', bearer })) as CatalogueView;
+  const common = { bearer: await ownCredential(io), ...(signal && { signal }) };
+  const catalogue = (await callApi(url, { ...common, method: 'GET', path: '/api/catalogue' })) as CatalogueView;
   const body: CreateSession = {
     ...options,
     terminal: findTerminal(io).terminal,
     variables: variablesFor(catalogue, options.servers, io.env),
   };
-  const path = '/api/sessions';
-  return (await callApi(url, { method: 'POST', path, bearer, body, timeoutMs: OPEN_TIMEOUT_MS })) as OpenedSession;
+  const call = { ...common, method: 'POST', path: '/api/sessions', body, timeoutMs: OPEN_TIMEOUT_MS } as const;
+  return (await callApi(url, call)) as OpenedSession;
 }
 
 /**
  * A token of this terminal's session, for programs that connect: the inherited one if it is right here, else one of the
- * terminal's own session, which is made if there is none, so that `init` need not have been run.
+ * terminal's own session, which is made if there is none, so that `init` need not have been run. Rejects with the
+ * signal's reason when it aborts.
  */
-export async function tokenForTerminal(io: SessionSource): Promise<string> {
-  const ofToken = await sessionOfToken(io, findTerminal(io));
+export async function tokenForTerminal(io: SessionSource, signal?: AbortSignal): Promise<string> {
+  const ofToken = await sessionOfToken(io, findTerminal(io), signal);
   if (ofToken) return ofToken.bearer;
-  return (await openSession(io, { workspace: io.cwd, attach: true, lazy: true })).token;
+  return (await openSession(io, { workspace: io.cwd, attach: true, lazy: true }, signal)).token;
 }
 
 /** The values that this environment has for the variables of `servers` (absent: of all in the catalogue). */

@@ -1,23 +1,26 @@
+import { stripVTControlCharacters } from 'node:util';
+
 /** `text` for a terminal: without control characters, which could move the cursor or set the title. Newlines stay. */
 export function printable(text: string): string {
   return text.replace(/[^\P{Cc}\n\t]/gu, '?');
 }
 
 /** `value` as JSON for a terminal: JSON itself escapes the control characters below U+0020 only (RFC 8259, section 7). */
-export const printableJson = (value: unknown): string =>
-  JSON.stringify(value, null, 2).replace(/[\x7f-\x9f]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
+export const printableJson = (value: unknown, indent = 2): string =>
+  JSON.stringify(value, null, indent).replace(/[\x7f-\x9f]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
 
 /** `printable` on one line. */
 export const oneLine = (text: string): string => printable(text).replace(/\s+/g, ' ').trim();
 
-/** Columns as wide as their widest cell, two spaces between. */
+/** Columns as wide as their widest cell, two spaces between; colours have no width. */
 export function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const width = (cell = '') => stripVTControlCharacters(cell).length;
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => width(row[column]))));
   return rows
     .map(
       (row) =>
         `${row
-          .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+          .map((cell, i) => cell + ' '.repeat(Math.max(0, (widths[i] ?? 0) - width(cell))))
           .join('  ')
           .trimEnd()}\n`,
     )

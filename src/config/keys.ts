@@ -48,8 +48,11 @@ function decoded(bytes: Buffer): Buffer {
   return /^[A-Za-z0-9+/_-]{43}=?$/.test(text) ? Buffer.from(text, 'base64') : Buffer.alloc(0);
 }
 
-/** Secrets of containers belong to whoever the engine likes, so owner and mode say nothing about them. */
-function readGiven(file: string): Buffer {
+/**
+ * Reads a file of secrets that was named. Those of containers belong to whoever the engine likes, so owner and mode say nothing about them.
+ * @throws AppError `config.invalid`
+ */
+export function readGiven(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (cause) {

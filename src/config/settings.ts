@@ -38,6 +38,10 @@ const origin = text
     error: 'must hold origins (https://example.org) or host names (any scheme and port of that host)',
   });
 
+const proxy = text.regex(/^(loopback|linklocal|uniquelocal|[0-9a-fA-F.:]+(\/\d{1,3})?)$/, {
+  error: 'must hold addresses or networks (10.0.0.0/8), or loopback, linklocal, uniquelocal',
+});
+
 const deploymentName = text.regex(/^[a-z0-9][a-z0-9-]{0,31}$/, {
   error: 'must begin with a small letter or a digit and hold only these and "-", at most 32',
 });
@@ -52,6 +56,7 @@ export const SETTINGS = {
   allowedHosts: setting(list(',', hostName), LOOPBACK),
   allowedOrigins: setting(list(',', origin), LOOPBACK),
   bodyLimit: setting(size('1KiB'), '16MiB'),
+  trustedProxies: setting(list(',', proxy), () => []),
   logLevel: setting(
     z.enum(['debug', 'info', 'warn', 'error'], { error: 'must be one of debug, info, warn, error' }),
     'info',
@@ -74,6 +79,7 @@ export const SETTINGS = {
   maxAge: setting(duration('1s'), '24h'),
   workspaceRoots: setting(list(delimiter, absolutePath), ({ env, cwd }) => [env.HOME || homedir(), tmpdir(), cwd]),
   sessionsPerOwner: setting(integer(1, 100_000), 200),
+  sessionsPerMinute: setting(integer(1, 1_000_000), 600),
   connectionsPerSession: setting(integer(1, 100_000), 1000),
   reconcileInterval: setting(duration('100ms'), '5s'),
   leaseTtl: setting(duration('500ms'), '5s'),

@@ -19,7 +19,8 @@ import type { Terminal } from './session.ts';
  * | `GET /api/sessions/{id}/events?after=&limit=` | owner or session token | 200 `Page<LifecycleEvent>` (operations.ts) |
  * | `POST /api/cleanup` | owner | 200 `CleanupResult` |
  *
- * `Authorization: Bearer` carries the owner's credential or the session's token.
+ * `Authorization: Bearer` carries the owner's credential, the session's token, or a person's (docs/admin-api.md): of an admin,
+ * who may do everything; an operator, who may look; a developer, whose own sessions these are.
  */
 export interface CreateSession {
   readonly terminal: Terminal;
@@ -77,8 +78,16 @@ export interface ServerView {
 export interface SessionList {
   readonly sessions: readonly SessionView[];
 }
+export interface CatalogueServer {
+  readonly name: ServerName;
+  /** Names that `init` takes from the terminal's environment. */
+  readonly variables: readonly string[];
+  /** Of a server that is a program, as the catalogue has it. */
+  readonly command?: string;
+  readonly args?: readonly string[];
+}
 export interface CatalogueView {
-  readonly servers: readonly { readonly name: ServerName; readonly variables: readonly string[] }[];
+  readonly servers: readonly CatalogueServer[];
 }
 export interface CleanupResult {
   /** Sessions ended because their terminal is gone. */

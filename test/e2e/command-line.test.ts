@@ -72,9 +72,9 @@ requires('tmux')('in a terminal', () => {
   it('init gives it a session, and status shows a table of its servers', async () => {
     const terminal = openTerminal();
     expect(await terminal.run(`${COMMAND} status`)).toMatchObject({
-      code: 1,
+      code: 5,
       stdout: '',
-      stderr: expect.stringContaining('no session in this terminal: run  eval "$(mcp-session-manager init)"'),
+      stderr: expect.stringContaining('no session in this terminal: run eval "$(mcp-session-manager init)"'),
     });
     const { stderr: summary } = await terminal.run(INIT);
     expect(summary).toMatch(/^Session \S+ in \S+\n {2}filesystem +ready +\d+\n {2}counting +ready +\d+\n$/);
@@ -113,8 +113,8 @@ requires('tmux')('in a terminal', () => {
     expect(await run('stop --all')).toEqual({ code: 0, said: 'filesystem: stopped, counting: stopped\n' });
     expect((await sessionIn(terminal)).servers.map(({ state }) => state)).toEqual(['stopped', 'stopped']);
     const unknown = await run('start nonsense');
-    expect(unknown).toEqual({ code: 1, said: expect.stringMatching(/^mcp-session-manager: .*"nonsense".*\n$/) });
-    expect(await run('stop')).toEqual({ code: 1, said: expect.stringContaining("'stop --all'") });
+    expect(unknown).toEqual({ code: 5, said: expect.stringMatching(/^mcp-session-manager: .*"nonsense".*\n$/) });
+    expect(await run('stop')).toEqual({ code: 2, said: expect.stringContaining("'stop --all'") });
   });
 
   it('end ends the session, and so does the end of the shell', async () => {
@@ -122,7 +122,7 @@ requires('tmux')('in a terminal', () => {
     const { id } = await sessionIn(terminal);
     expect(await terminal.run(`${COMMAND} end`)).toMatchObject({ code: 0, stdout: `session ${id} ended\n` });
     expect(await sessionIds()).not.toContain(id);
-    expect(await terminal.run(`${COMMAND} status`)).toMatchObject({ code: 1 });
+    expect(await terminal.run(`${COMMAND} status`)).toMatchObject({ code: 5 });
     await terminal.run(INIT);
     const next = await sessionIn(terminal);
     expect(await sessionIds()).toContain(next.id);
@@ -141,7 +141,7 @@ requires('tmux')('in a terminal', () => {
     onTestFinished(() => manager.start());
     for (const command of ['status', 'init', 'headers', 'end', 'stop --all', 'cleanup']) {
       expect(await terminal.run(`${COMMAND} ${command}`)).toEqual({
-        code: 1,
+        code: 3,
         stdout: '',
         stderr: expect.stringMatching(/^mcp-session-manager: the manager is not running: [^\n]*'npm start'[^\n]*\n$/),
       });

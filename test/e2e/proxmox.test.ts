@@ -1,3 +1,5 @@
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
@@ -38,29 +40,32 @@ afterAll(async () => {
 const tokenOf = (result: unknown) =>
   (result as { structuredContent: { plan_token?: string } }).structuredContent.plan_token;
 
-it.each(['/mcp', '/mcp/proxmox'])('a person is asked through %s before something is destroyed', async (path) => {
-  const asked: string[] = [];
-  const client = new Client({ name: 'asker', version: '1' }, { capabilities: { elicitation: {} } });
-  client.setRequestHandler(ElicitRequestSchema, ({ params }) => {
-    asked.push(params.message);
-    return asked.length === 1 ? { action: 'decline' } : { action: 'accept', content: { confirm: true } };
-  });
-  await client.connect(transport(`${manager.url}${path}`, session.token) as never);
-  onTestFinished(() => client.close());
-  const name = path === '/mcp' ? 'proxmox_pve_delete_snapshot' : 'pve_delete_snapshot';
-  const args = { vmid: 102, name: path === '/mcp' ? 'auto-1' : 'auto-2' };
-  const call = (more: object = {}) => client.callTool({ name, arguments: { ...args, ...more } });
-  const before = pve.writes.length;
-  const declined = await call({ plan_token: tokenOf(await call()) });
-  expect(textOf(declined)).toMatch(/did not agree/);
-  expect(pve.writes).toHaveLength(before);
-  const applied = await call({ plan_token: tokenOf(await call()) });
-  expect(applied).toMatchObject({ structuredContent: { applied: true, changes: [{ outcome: 'done' }] } });
-  expect(asked).toEqual([expect.stringContaining(`delete snapshot "${args.name}"`), expect.any(String)]);
-  expect(pve.writes).toHaveLength(before + 1);
-});
+it.each(['/mcp', '/mcp/proxmox'])(
+  '[proxmox.person] a person is asked through %s before something is destroyed',
+  async (path) => {
+    const asked: string[] = [];
+    const client = new Client({ name: 'asker', version: '1' }, { capabilities: { elicitation: {} } });
+    client.setRequestHandler(ElicitRequestSchema, ({ params }) => {
+      asked.push(params.message);
+      return asked.length === 1 ? { action: 'decline' } : { action: 'accept', content: { confirm: true } };
+    });
+    await client.connect(transport(`${manager.url}${path}`, session.token) as never);
+    onTestFinished(() => client.close());
+    const name = path === '/mcp' ? 'proxmox_pve_delete_snapshot' : 'pve_delete_snapshot';
+    const args = { vmid: 102, name: path === '/mcp' ? 'auto-1' : 'auto-2' };
+    const call = (more: object = {}) => client.callTool({ name, arguments: { ...args, ...more } });
+    const before = pve.writes.length;
+    const declined = await call({ plan_token: tokenOf(await call()) });
+    expect(textOf(declined)).toMatch(/did not agree/);
+    expect(pve.writes).toHaveLength(before);
+    const applied = await call({ plan_token: tokenOf(await call()) });
+    expect(applied).toMatchObject({ structuredContent: { applied: true, changes: [{ outcome: 'done' }] } });
+    expect(asked).toEqual([expect.stringContaining(`delete snapshot "${args.name}"`), expect.any(String)]);
+    expect(pve.writes).toHaveLength(before + 1);
+  },
+);
 
-it('a task is waited for, with progress, over a manager that dies meanwhile, and is begun once', {
+it('[proxmox.once] a task is waited for, with progress, over a manager that dies meanwhile, and is begun once', {
   timeout: 60_000,
 }, async () => {
   pve.tasks.taskMs = 600_000;
@@ -77,5 +82,24 @@ it('a task is waited for, with progress, over a manager that dies meanwhile, and
   pve.tasks.finish();
   expect(await pending).toMatchObject({ structuredContent: { changes: [{ outcome: 'done', state: 'running' }] } });
   expect(pve.writes).toHaveLength(before + 1);
+  await client.close();
+});
+
+it('[proxmox.audit] the record outlives the instance, in a file that is there for its user alone', {
+  timeout: 60_000,
+}, async () => {
+  const client = await connect(`${manager.url}/mcp/proxmox`, session.token);
+  const audited = async () =>
+    (await client.callTool({ name: 'pve_audit_log', arguments: {} })).structuredContent as { records: object[] };
+  await client.callTool({ name: 'pve_power', arguments: { vmids: [104], action: 'start' } });
+  const before = await audited();
+  expect(before.records.at(-1)).toMatchObject({ tool: 'pve_power', target: 'qemu/104', result: 'done' });
+  const path = `/api/sessions/${session.session.id}/servers/proxmox`;
+  await manager.api('POST', `${path}/stop`);
+  await manager.api('POST', `${path}/start`);
+  expect(await audited()).toEqual(before);
+  const file = join(manager.runtimeRoot, 'logs', session.session.id, 'proxmox.audit');
+  expect(readFileSync(file, 'utf8').trim().split('\n')).toEqual(before.records.map((one) => JSON.stringify(one)));
+  expect(statSync(file).mode & 0o777).toBe(0o600);
   await client.close();
 });

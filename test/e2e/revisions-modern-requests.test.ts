@@ -199,6 +199,7 @@ describe('what a request says of its client', () => {
       ['sampling/createMessage', { sampling: {} }, { sampling: { tools: {} } }, { tools: [] }],
     ] as const) {
       mirror.capabilities = declared;
+      await mirror.post(mirror.request(1, 'tools/list')); // its server is up: a stream that had begun would say 200
       expect(await mirror.post(mirror.call(2, 'ask', { method, more }))).toMatchObject({
         status: 400,
         json: { id: 2, error: { code: -32021, data: { requiredCapabilities: required } } },

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -70,7 +70,7 @@ describe('init', () => {
   it('writes no shell code when it fails', async () => {
     const { code, stdout, stderr } = await run('init --workspace /refused');
     expect({ code, stdout, stderr }).toEqual({
-      code: 1,
+      code: 4,
       stdout: '',
       stderr: 'mcp-session-manager: this workspace is outside\n',
     });
@@ -86,7 +86,7 @@ describe('a manager that cannot be used', () => {
   it.each(['init', 'status', 'headers', 'stop --all', 'cleanup', 'end'])('is reported by %s', async (command) => {
     await manager.stop();
     const { code, stdout, stderr } = await run(command);
-    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
     expect(stderr).toMatch(/^mcp-session-manager: the manager is not running: .*npm start.*\n$/);
     await manager.listen();
   });
@@ -95,7 +95,7 @@ describe('a manager that cannot be used', () => {
     await rm(join(manager.stateDirectory, 'manager.json'));
     for (const command of ['init', 'mcp-config --write', 'end']) {
       const { code, stdout, stderr } = await run(command);
-      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
       expect(stderr).toMatch(/the manager is not running: there is no .*manager\.json\. .*npm start/);
     }
   });
@@ -145,12 +145,13 @@ describe('status', () => {
 
   it('is JSON on request', async () => {
     await run('init --shell bash');
-    expect(JSON.parse((await run('status --json')).stdout)).toEqual(onlySession());
+    const schema = 'mcp-session-manager/status/1';
+    expect(JSON.parse((await run('status --json')).stdout)).toEqual({ schema, ...onlySession() });
   });
 
   it('says what to do without a session', async () => {
     const { code, stdout, stderr } = await run('status');
-    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect({ code, stdout }).toEqual({ code: 5, stdout: '' });
     expect(stderr).toContain('no session in this terminal: run');
   });
 });
@@ -206,28 +207,62 @@ describe('servers and sessions', () => {
     expect(await run('start filesystem')).toMatchObject({ code: 0, stdout: 'filesystem: ready\n' });
     expect(await run('restart filesystem')).toMatchObject({ code: 0, stdout: 'filesystem: ready\n' });
     expect(await run('stop --all')).toMatchObject({ code: 0, stdout: 'filesystem: stopped\n' });
+    expect(await run('restart --all')).toMatchObject({ code: 0, stdout: 'filesystem: ready\n' });
     expect(manager.requests('POST', '/api/sessions/').map(({ path }) => path.split('/').slice(4).join('/'))).toEqual([
       'servers/filesystem/stop',
       'servers/filesystem/start',
       'servers/filesystem/restart',
       'stop',
+      'servers/filesystem/restart',
     ]);
   });
 
   it.each([
-    ['start nosuch', 'There is no server "nosuch"'],
-    ['stop', 'stop --all'],
-    ['stop filesystem --all', 'stop --all'],
-    ['end --session ../x', 'not the id of a session'],
-    ['mcp-config --server a/b', 'not the name of a server'],
-    ['init --shell tcsh', 'bash, zsh, fish, sh'],
-    ['nonsense', "unknown command 'nonsense'"],
-  ])('"%s" says what is wrong', async (command, message) => {
+    ['start nosuch', 5, 'There is no server "nosuch"'],
+    ['stop', 2, 'stop --all'],
+    ['start', 2, 'start --all'],
+    ['restart filesystem --all', 2, 'restart --all'],
+    ['stop filesystem --all', 2, 'stop --all'],
+    ['end --session ../x', 2, 'not the id of a session'],
+    ['mcp-config --server a/b', 2, 'not the name of a server'],
+    ['mcp-config --write --undo', 2, 'choose one of'],
+    ['init --shell tcsh', 2, 'bash, zsh, fish, sh'],
+    ['nonsense', 2, "unknown command 'nonsense'"],
+    ['log panic filesystem x', 2, 'info, warn, error'],
+    ['logs --since yesterday', 2, 'not a time'],
+    ['logs --tail -1', 2, 'number of lines'],
+    ['sessions show x', 2, 'not the id of a session'],
+  ])('"%s" says in one line what is wrong', async (command, expected, message) => {
     await run('init --shell bash');
     const { code, stdout, stderr } = await run(command);
-    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect({ code, stdout }).toEqual({ code: expected, stdout: '' });
+    expect(stderr).toMatch(/^mcp-session-manager: [^\n]+\n$/);
     expect(stderr).toContain(message);
-    expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it('are started from the catalogue only', async () => {
+    manager.launches = { filesystem: { command: 'node', args: ['server.js', '${workspace}'] } };
+    await run('init --shell bash --workspace /my/work');
+    const start = async (command: string) => {
+      const { io, written } = cliIo({ cwd: folder, env: manager.env });
+      return { code: await runCli(['start', 'filesystem', command], io), ...written };
+    };
+    for (const command of [
+      'node server.js /my/work',
+      '/usr/bin/node "server.js" \'/my/work\'',
+      'exec node server.js ${workspace}',
+    ]) {
+      expect(await start(command)).toEqual({ code: 0, stdout: 'filesystem: ready\n', stderr: '' });
+    }
+    const begun = manager.requests('POST', '/api/sessions/').length;
+    for (const command of ['node server.js /', 'node server.js /my/work; rm x', 'sh -c id']) {
+      const { code, stdout, stderr } = await start(command);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toMatch(
+        /^mcp-session-manager: servers are started from the catalogue only: add .*catalogue\.json.*\n$/,
+      );
+    }
+    expect(manager.requests('POST', '/api/sessions/')).toHaveLength(begun);
   });
 
   it('end', async () => {
@@ -236,13 +271,55 @@ describe('servers and sessions', () => {
     expect(await run('end')).toMatchObject({ code: 0, stdout: `session ${id} ended\n` });
     expect(await run(`end --session ${id}`)).toMatchObject({ code: 0, stdout: `session ${id} was over already\n` });
     expect(await run(`end --session ${id} --quiet`)).toEqual({ code: 0, stdout: '', stderr: '' });
-    expect(await run('end --quiet')).toEqual({ code: 1, stdout: '', stderr: '' });
+    expect(await run('end --quiet')).toEqual({ code: 5, stdout: '', stderr: '' });
   });
 
   it('are cleaned up', async () => {
     await run('init --shell bash');
-    const stdout = 'sessions ended: 1; servers without a session ended: 2\n';
+    const { id } = onlySession();
+    const found = `ended: ${id}, terminal _dev_pts_7, workspace ${folder}, servers filesystem\n`;
+    const stdout = `${found}sessions ended: 1; servers without a session ended: 2\n`;
     expect(await run('cleanup')).toEqual({ code: 0, stdout, stderr: '' });
+    const json = { schema: 'mcp-session-manager/cleanup/1', dryRun: false, sessions: [id], orphans: 2 };
+    expect(JSON.parse((await run('cleanup --json')).stdout)).toEqual(json);
+  });
+
+  it('would be cleaned up: those of dead terminals of this machine', async () => {
+    await run('init --shell bash --keep', { leader: 51 });
+    await run('init --shell bash', { leader: 52 });
+    await run('init --shell bash', { leader: 53 });
+    const [, dead] = manager.sessions.keys();
+    const { io, written } = cliIo({ cwd: folder, env: manager.env });
+    const processes = { ...io.processes, isAlive: ({ pid }: { pid: number }) => pid === 53 };
+    expect(await runCli(['cleanup', '--dry-run'], { ...io, processes })).toBe(0);
+    expect(written.stdout).toMatch(new RegExp(`^would end: ${dead}, .*\nsessions that would be ended: 1; .*\n$`));
+    expect(manager.sessions.size).toBe(3);
+    expect(manager.requests('POST', '/api/cleanup')).toHaveLength(0);
+  });
+
+  it('are listed, shown, restarted and ended', async () => {
+    await run('init --shell bash');
+    await run('init --shell bash', { leader: 51 });
+    const [one = '', two = ''] = manager.sessions.keys();
+    for (const command of ['sessions', 'status --all']) {
+      const { code, stdout } = await run(command);
+      expect(code).toBe(0);
+      const rows = stdout.trimEnd().split('\n');
+      expect(rows[0]).toMatch(/^SESSION +OWNER +TERMINAL +AGE +ENDS IN +CONNECTIONS +SERVERS +WORKSPACE$/);
+      expect(rows.slice(1).map((row) => row.split(' ', 1)[0])).toEqual([one, two]);
+    }
+    expect(JSON.parse((await run('sessions --json --owner nobody')).stdout)).toEqual({
+      schema: 'mcp-session-manager/sessions/1',
+      sessions: [],
+    });
+    expect((await run(`sessions show ${one}`)).stdout).toContain(`session ${one}, workspace ${folder}`);
+    expect(await run(`sessions restart ${two}`)).toMatchObject({ code: 0, stdout: 'filesystem: ready\n' });
+    const { code, stdout } = await run(`sessions end ${one} ${two}`);
+    expect({ code, lines: stdout.trimEnd().split('\n').sort() }).toEqual({
+      code: 0,
+      lines: [`session ${one} ended`, `session ${two} ended`],
+    });
+    expect(await run(`sessions show ${one}`)).toMatchObject({ code: 5, stdout: '' });
   });
 
   it('are in the help, and so is serve', async () => {
@@ -259,50 +336,19 @@ describe('servers and sessions', () => {
       'restart',
       'cleanup',
       'end',
+      'logs',
+      'log',
+      'log-level',
+      'login',
+      'logout',
+      'whoami',
+      'doctor',
+      'shell-init',
+      'sessions',
+      'users',
       'serve',
     ]) {
       expect(stdout).toMatch(new RegExp(`^  ${name}\\b`, 'm'));
     }
-  });
-});
-
-describe('mcp-config', () => {
-  const mcpJson = () => readFile(join(folder, '.mcp.json'), 'utf8');
-
-  it('prints, with the running manager’s address and no secret', async () => {
-    const { stdout } = await run('mcp-config', { env: { MCP_SESSION_TOKEN: 'secret-token' } });
-    expect(JSON.parse(stdout).mcpServers.session.url).toBe(`${manager.url}/mcp`);
-    expect(JSON.parse(stdout).mcpServers.session.headersHelper).toMatch(/^\/.*bin\/mcp-session-manager'? headers$/);
-    expect(stdout).not.toContain('secret-token');
-    expect(await readdir(folder)).toEqual([]);
-  });
-
-  it('writes a new file, in a new folder where there must be one', async () => {
-    expect((await run('mcp-config --write --client vscode')).code).toBe(0);
-    const written = JSON.parse(await readFile(join(folder, '.vscode/mcp.json'), 'utf8'));
-    expect(written.servers.session.args[0]).toBe('connect');
-  });
-
-  it('merges, keeps the mode and the link, and leaves nothing else behind', async () => {
-    const real = join(folder, 'real.json');
-    await writeFile(real, '{"mcpServers":{"mine":{"command":"x"}}}');
-    await chmod(real, 0o640);
-    await symlink(real, join(folder, '.mcp.json'));
-    await run('mcp-config --write');
-    expect(Object.keys(JSON.parse(await readFile(real, 'utf8')).mcpServers)).toEqual(['mine', 'session']);
-    expect((await stat(real)).mode & 0o777).toBe(0o640);
-    const once = await mcpJson();
-    expect((await run('mcp-config --write')).stderr).toContain('right already');
-    expect(await mcpJson()).toBe(once);
-    expect((await readdir(folder)).sort()).toEqual(['.mcp.json', 'real.json']);
-  });
-
-  it('leaves a file alone that it cannot keep, and prints what to add', async () => {
-    const text = '{ "mcpServers": {}, } // mine';
-    await writeFile(join(folder, '.mcp.json'), text);
-    const { code, stderr } = await run('mcp-config --write');
-    expect(code).toBe(1);
-    expect(stderr).toContain('"headersHelper"');
-    expect(await mcpJson()).toBe(text);
   });
 });

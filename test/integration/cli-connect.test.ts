@@ -238,6 +238,27 @@ describe('the end', () => {
     expect(JSON.parse(out.trim().split('\n').at(-1) ?? '')).toMatchObject({ id: 1, error: { code: -33017 } });
     expect(mcp.connections.size).toBe(0);
   });
+
+  it('comes at once with a signal while a manager that hangs is asked for a session', async () => {
+    let ended = false;
+    manager.handlers.set('POST /api/sessions', (_, response) => {
+      response.once('close', () => {
+        ended = true;
+      });
+    });
+    const child = spawn(process.execPath, [PROGRAM, 'connect'], {
+      env: { ...process.env, ...manager.env },
+      stdio: ['pipe', 'ignore', 'inherit'],
+    });
+    const exited = once(child, 'exit');
+    for (const message of [INITIALIZE, { jsonrpc: '2.0', id: 1, method: 'ping' }]) {
+      child.stdin.write(`${JSON.stringify(message)}\n`);
+    }
+    await eventually('it asks', async () => manager.requests('POST', '/api/sessions').length > 0);
+    child.kill('SIGTERM');
+    expect((await exited)[0]).toBe(0); // an answer would be waited for longer than a test may take
+    await eventually('the request is given up', async () => ended);
+  });
 });
 
 describe('the official client', () => {

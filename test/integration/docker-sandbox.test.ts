@@ -122,6 +122,7 @@ requires('docker')('the sandbox of an instance', () => {
       '/run/x': 'EROFS',
       '/run/host/x': isRoot ? 'EACCES' : 'done',
       '/run/host/calls': isRoot ? 'EACCES' : 'done',
+      '/run/host/audit': isRoot ? 'EACCES' : 'done',
     });
     if (isRoot) expect(found.raised).toBe('EPERM');
     expect(found.program).toBe('EACCES');
@@ -150,10 +151,12 @@ requires('docker')('the sandbox of an instance', () => {
       async (path) => (await lstat(path)).mode & 0o7777,
     );
     expect(await Promise.all(modes)).toEqual([0o2770, 0o2750, 0o2750]);
-    expect((await readdir(directory)).sort()).toEqual(['calls', 'host.sock']);
+    expect((await readdir(directory)).sort()).toEqual(['audit', 'calls', 'host.sock']);
     // What the host has opened it can write to; a server beside it cannot open it.
-    expect(await lstat(join(directory, 'calls'))).toMatchObject({ uid: process.getuid?.(), gid: group });
-    expect((await lstat(join(directory, 'calls'))).mode & 0o7777).toBe(0o640);
+    for (const name of ['audit', 'calls']) {
+      expect(await lstat(join(directory, name))).toMatchObject({ uid: process.getuid?.(), gid: group });
+      expect((await lstat(join(directory, name))).mode & 0o7777).toBe(0o640);
+    }
   });
 
   it("keeps what the host is told in memory, and its files are the developer's", async () => {

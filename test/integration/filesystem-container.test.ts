@@ -55,7 +55,7 @@ const sorted = (tree: ReadonlyMap<string, string>) => [...tree].sort(([a], [b]) 
 
 requires('docker')('watching from within a container', () => {
   it.each([{ mode: 'native' }, { mode: 'polling' }])(
-    'ends with exactly the tree that another process on the host has made of ten thousand files ($mode)',
+    '[files.tree] ends with exactly the tree that another process on the host has made of ten thousand files ($mode)',
     async ({ mode }) => {
       const workspace = await temporaryDirectory();
       await chmod(workspace, 0o755);

@@ -11,7 +11,7 @@ describe.each([
   { mode: 'native', options: {} },
   { mode: 'polling', options: { polling: true } },
 ])('a watch ($mode)', ({ mode, options }) => {
-  it('tells what was changed, each path once, again for the same cursor, and nothing that is ignored', async () => {
+  it('[files.cursor] tells what was changed, each path once, again for the same cursor, and nothing that is ignored', async () => {
     const { workspace: root } = await place();
     const at = (path: string) => join(root, path);
     await mkdir(at('node_modules/x'), { recursive: true });
@@ -135,7 +135,7 @@ describe.each([
     expect((await server.start(root, options)).state).toBe('watching');
   });
 
-  it('goes on from a cursor after a restart, with what was changed meanwhile', async () => {
+  it('[files.cursor] goes on from a cursor after a restart, with what was changed meanwhile', async () => {
     const { workspace: root, configDir } = await place();
     const at = (path: string) => join(root, path);
     for (const name of ['stays', 'goes', 'changes']) await writeFile(at(name), '');
@@ -162,7 +162,7 @@ describe.each([
   });
 });
 
-it('says that there is a gap when nothing of a watch was kept, and watches on from there', async () => {
+it('[files.cursor] says that there is a gap when nothing of a watch was kept, and watches on from there', async () => {
   const { workspace: root } = await place();
   const before = await launch(root);
   const { cursor, durable } = await before.start(root, { ignore: ['*.tmp'] });

@@ -23,7 +23,7 @@ async function open(root: string, more: Partial<{ changes: number; entries: numb
   return watches;
 }
 
-it('says that changes were lost when more was changed than is kept, to whoever comes late or has waited', async () => {
+it('[files.cursor] says that changes were lost when more was changed than is kept, to whoever comes late or has waited', async () => {
   const { workspace: root } = await place();
   const watches = await open(root, { changes: 5 });
   const { watch } = await watches.start(root, OPTIONS, 'test');

@@ -35,14 +35,15 @@ describe('the process runtime', () => {
     await place.runtime().start(specOf(), never);
     expect((await readdir(place.root)).sort()).toEqual(['configs', 'logs', 'pids', 'sockets']);
     expect(await readdir(join(place.root, 'pids', session))).toEqual(['filesystem.pid']);
-    expect(await readdir(join(place.root, 'logs', session))).toEqual(['filesystem.log']);
+    const logs = ['filesystem.audit', 'filesystem.log'];
+    expect((await readdir(join(place.root, 'logs', session))).sort()).toEqual(logs);
     expect((await readdir(join(place.root, 'sockets', session))).sort()).toEqual([
       'filesystem.calls',
       'filesystem.sock',
     ]);
     for (const path of ['', 'pids', `pids/${session}`, `configs/${session}`, `logs/${session}`, `sockets/${session}`])
       expect((await stat(join(place.root, path))).mode & 0o777).toBe(0o700);
-    expect((await stat(join(place.root, 'logs', session, 'filesystem.log'))).mode & 0o777).toBe(0o600);
+    for (const name of logs) expect((await stat(join(place.root, 'logs', session, name))).mode & 0o777).toBe(0o600);
   });
 
   it('gives an instance none of the secrets of the manager', async () => {

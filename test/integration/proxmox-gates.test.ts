@@ -1,10 +1,11 @@
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
 import { ElicitRequestSchema, type ElicitResult } from '@modelcontextprotocol/sdk/types.js';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import template from '../../config/proxmox-config.json' with { type: 'json' };
+import type { AuditLog } from '../../src/core/audit-log.ts';
 import type { ServerTransport } from '../../src/core/server-module.ts';
 import type { AuditRecord } from '../../src/servers/proxmox/audit.ts';
 import { TOOLS } from '../../src/servers/proxmox/tools/index.ts';
@@ -12,11 +13,13 @@ import { ManualClock } from '../fakes/manual-clock.ts';
 import type { ProxmoxSimulator } from '../fakes/proxmox/simulator.ts';
 import { guest } from '../fakes/proxmox/standard-cluster.ts';
 import {
+  AUDIT,
   apply,
   call,
   changesOf,
   connected,
   failureOf,
+  logged,
   open,
   type Setup,
   startPve,
@@ -243,7 +246,7 @@ describe('limits', () => {
 });
 
 describe('plan and apply', () => {
-  it('a plan is used once', async () => {
+  it('[proxmox.plan] a plan is used once', async () => {
     const pve = await startPve();
     const client = await connected(pve.port);
     const { plan_token } = changesOf(await call(client, 'pve_delete_guest', DELETE));
@@ -255,7 +258,7 @@ describe('plan and apply', () => {
     expect(pve.writes).toHaveLength(1);
   });
 
-  it('a plan holds for its own arguments and tool only', async () => {
+  it('[proxmox.plan] a plan holds for its own arguments and tool only', async () => {
     const pve = await startPve();
     const client = await connected(pve.port);
     const planned = async () => changesOf(await call(client, 'pve_delete_guest', DELETE)).plan_token;
@@ -269,7 +272,7 @@ describe('plan and apply', () => {
     expect(pve.writes).toEqual([]);
   });
 
-  it('a plan ends after five minutes', async () => {
+  it('[proxmox.plan] a plan ends after five minutes', async () => {
     const pve = await startPve();
     const clock = new ManualClock();
     const client = await connected(pve.port, { clock });
@@ -314,7 +317,7 @@ describe('plan and apply', () => {
 });
 
 describe('a client that can ask a person', () => {
-  it('does, and goes on when the person agrees', async () => {
+  it('[proxmox.person] does, and goes on when the person agrees', async () => {
     const pve = await startPve();
     const asked: string[] = [];
     const client = await asking(pve, (message) => {
@@ -347,7 +350,7 @@ describe('a client that can ask a person', () => {
     expect(pve.writes).toEqual([]);
   });
 
-  it('changes nothing when nobody can be asked after all', async () => {
+  it('[proxmox.person] changes nothing when nobody can be asked after all', async () => {
     const pve = await startPve();
     const client = await asking(pve, () => {
       throw new Error('no screen');
@@ -358,7 +361,7 @@ describe('a client that can ask a person', () => {
     expect(pve.writes).toEqual([]);
   });
 
-  it('changes nothing if things changed while the person thought', async () => {
+  it('[proxmox.person] changes nothing if things changed while the person thought', async () => {
     const pve = await startPve();
     const client = await asking(pve, () => {
       pve.guest(103).config.cores = 8;
@@ -383,14 +386,14 @@ describe('a client that can ask a person', () => {
 
 describe('the record of changes', () => {
   async function recorded(configDir: string): Promise<AuditRecord[]> {
-    const text = await readFile(join(configDir, 'proxmox-audit.jsonl'), 'utf8');
+    const text = await readFile(join(configDir, AUDIT), 'utf8');
     return text
-      .trim()
       .split('\n')
+      .filter(Boolean)
       .map((line) => JSON.parse(line) as AuditRecord);
   }
 
-  it('has each change twice: before it is sent, and with its end', async () => {
+  it('[proxmox.audit] has each change twice: before it is sent, and with its end', async () => {
     const pve = await startPve();
     pve.tasks.fail('qmstart', 'no memory');
     const configDir = await temporaryDirectory();
@@ -425,29 +428,50 @@ describe('the record of changes', () => {
       { ...common, result: 'done' },
     ]);
     expect(JSON.stringify(records)).not.toContain('s3cr3t');
-    expect((await stat(join(configDir, 'proxmox-audit.jsonl'))).mode & 0o777).toBe(0o600);
     expect((await call(client, 'pve_audit_log', { limit: 1 })).structuredContent).toMatchObject({
       records: [{ result: 'done' }],
+      incomplete: false,
     });
+    const log = logged.filter(({ fields }) => 'event' in fields);
+    const fields = records.map(({ id, tool, result }) => ({
+      event: 'proxmox.write',
+      who: 'root@pam!mcp',
+      id,
+      tool,
+      result,
+    }));
+    expect(log).toMatchObject(fields.map((one) => ({ level: 'info', fields: one })));
+    expect(JSON.stringify(log)).not.toMatch(/s3cr3t|echo/);
   });
 
-  it('has nothing of what was only read or planned', async () => {
+  it('[proxmox.audit] has nothing of what was only read or planned', async () => {
     const pve = await startPve();
     const configDir = await temporaryDirectory();
     const client = await connected(pve.port, { configDir });
     await call(client, 'pve_cluster_overview');
     await call(client, 'pve_delete_guest', DELETE);
-    await expect(recorded(configDir)).rejects.toMatchObject({ code: 'ENOENT' });
+    expect(await recorded(configDir)).toEqual([]);
   });
 
-  it('goes before the change: where it cannot be written nothing is changed', async () => {
+  it.each<[string, Partial<AuditLog>]>([
+    ['be written', { append: () => Promise.reject(new Error('ENOSPC')) }],
+    ['take more', { full: true }],
+  ])('[proxmox.audit] goes before the change: where it cannot %s nothing is changed', async (_, broken) => {
     const pve = await startPve();
-    const configDir = await temporaryDirectory();
-    await mkdir(join(configDir, 'proxmox-audit.jsonl'));
-    const client = await connected(pve.port, { configDir });
+    const audit = { full: false, append: async () => {}, lines: async () => [], ...broken };
+    const client = await connected(pve.port, { audit });
     const result = await call(client, 'pve_power', { vmids: [104], action: 'start' });
     expect(result.isError).toBe(true);
     expect(textOf(result)).toMatch(/cannot be written .*without it nothing is changed/);
     expect(pve.writes).toEqual([]);
+  });
+
+  it('[proxmox.audit] says so where older records made room', async () => {
+    const lines = ['{"time":"2026-01-01T00:00:00Z","event":"rotated"}', '{"half'];
+    const audit = { full: false, append: async () => {}, lines: async () => lines };
+    const client = await connected((await startPve()).port, { audit });
+    const result = await call(client, 'pve_audit_log');
+    expect(result.structuredContent).toEqual({ records: [], incomplete: true });
+    expect(textOf(result)).toBe('Older records made room');
   });
 });

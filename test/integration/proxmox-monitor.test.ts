@@ -114,7 +114,7 @@ const anyCall = fc
   });
 
 // 3000 calls, each a conversation with the cluster.
-it('a session that may only monitor changes nothing, whatever is called with whatever arguments', {
+it('[proxmox.monitor] a session that may only monitor changes nothing, whatever is called with whatever arguments', {
   timeout: 120_000,
 }, async () => {
   const pve = await startPve();

@@ -22,7 +22,7 @@ describe('a certificate that no authority vouches for', () => {
     expect(await call(client, 'pve_whoami')).not.toHaveProperty('isError');
   });
 
-  it('is refused with another one, before a byte is sent', async () => {
+  it('[proxmox.pin] is refused with another one, before a byte is sent', async () => {
     const pve = await startPve({ users: { 'root@pam': 'pass word' } });
     const setup = { server: PINNED, variables: { PROXMOX_FINGERPRINT: OTHER } };
     for (const login of [{}, { PROXMOX_TOKEN: '', PROXMOX_PASSWORD: 'pass word' }]) {
@@ -35,7 +35,7 @@ describe('a certificate that no authority vouches for', () => {
     expect(pve.seen).toEqual([]);
   });
 
-  it('is refused with a pin also where an authority vouches for it', async () => {
+  it('[proxmox.pin] is refused with a pin also where an authority vouches for it', async () => {
     const pve = await startPve();
     const { setDefaultCACertificates, getCACertificates } = await import('node:tls');
     const before = getCACertificates('default');
@@ -50,7 +50,7 @@ describe('a certificate that no authority vouches for', () => {
     expect(pve.seen).toEqual([]);
   });
 
-  it('is trusted when it is first met, and the session remembers it', async () => {
+  it('[proxmox.pin] is trusted when it is first met, and the session remembers it', async () => {
     const configDir = await temporaryDirectory();
     const pve = await startPve();
     const client = await connected(pve.port, { configDir });
@@ -62,7 +62,7 @@ describe('a certificate that no authority vouches for', () => {
     expect(await call(await connected(pve.port, { configDir }), 'pve_whoami')).not.toHaveProperty('isError');
   });
 
-  it('is refused when another one was met first, before a byte is sent', async () => {
+  it('[proxmox.pin] is refused when another one was met first, before a byte is sent', async () => {
     const configDir = await temporaryDirectory();
     const pve = await startPve();
     await writeFile(join(configDir, FILE), JSON.stringify({ [`https://127.0.0.1:${pve.port}`]: OTHER }));

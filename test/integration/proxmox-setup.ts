@@ -6,9 +6,11 @@ import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js';
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { beforeEach, expect, onTestFinished } from 'vitest';
 import template from '../../config/proxmox-config.json' with { type: 'json' };
+import type { AuditLog } from '../../src/core/audit-log.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import type { Logger } from '../../src/core/logger.ts';
 import type { ConnectServer, ServerTransport } from '../../src/core/server-module.ts';
+import { openAuditFile } from '../../src/host/audit-file.ts';
 import { openProxmox } from '../../src/servers/proxmox/server.ts';
 import { ProxmoxSimulator, type SimulatorOptions } from '../fakes/proxmox/simulator.ts';
 
@@ -16,6 +18,8 @@ export const SECRET = '0a1b2c3d-0000-4000-8000-123456789abc';
 const TOKEN = { tokens: { 'root@pam!mcp': SECRET } };
 export const VARIABLES = { PROXMOX_HOST: '127.0.0.1', PROXMOX_USER: 'root@pam', PROXMOX_TOKEN: `mcp=${SECRET}` };
 export const PASSWORD = { PROXMOX_TOKEN: 'your-token-here', PROXMOX_PASSWORD: 'pass word' };
+/** Name of the record of changes, in a test beside the configuration. */
+export const AUDIT = 'audit';
 export const GIB = 2 ** 30;
 
 /** What the server of this test has logged. */
@@ -55,6 +59,8 @@ export interface Setup {
   readonly clock?: Clock;
   /** The session's configuration directory; one that goes with the test if absent. */
   readonly configDir?: string;
+  /** The record of changes; a file beside the configuration if absent. */
+  readonly audit?: AuditLog;
 }
 
 /** Opens the server with a configuration whose entry `main` is the host at `port` of this machine. */
@@ -63,7 +69,9 @@ export async function open(port: number, setup: Setup = {}): Promise<ConnectServ
   const config = { ...template, servers: { main, ...setup.servers }, default_server: 'main', ...setup.config };
   const directory = setup.configDir ?? (await temporaryDirectory());
   await writeFile(join(directory, 'proxmox-config.json'), JSON.stringify(config));
-  const context = { configDir: directory, workspace: directory, variables: { ...VARIABLES, ...setup.variables }, log };
+  const variables = { ...VARIABLES, ...setup.variables };
+  const audit = setup.audit ?? openAuditFile(join(directory, AUDIT), systemClock);
+  const context = { configDir: directory, workspace: directory, variables, log, ...(audit && { audit }) };
   // No jitter: a retry follows at once.
   return await openProxmox(context, { clock: setup.clock ?? systemClock, random: () => 0 });
 }

@@ -254,7 +254,7 @@ describe('tools that only read', () => {
       { identity: 'root@pam!mcp', version: '9.1.1', permissions: { '/vms': ['VM.Audit', 'VM.PowerMgmt'] } },
       /root@pam!mcp on Proxmox VE 9/,
     ],
-    ['pve_audit_log', {}, { records: [] }, /Nothing was changed/],
+    ['pve_audit_log', {}, { records: [], incomplete: false }, /Nothing was changed/],
     [
       'pve_list_servers',
       {},

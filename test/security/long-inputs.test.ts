@@ -1,7 +1,7 @@
 import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
-import { clientConfig } from '../../src/cli/client-config.ts';
-import { merge } from '../../src/cli/merge-config.ts';
+import { clientConfig } from '../../src/cli/mcp-config/client-config.ts';
+import { merge } from '../../src/cli/mcp-config/merge-config.ts';
 import { oneLine } from '../../src/cli/text.ts';
 import { authorityOf, egressTemplateOf } from '../../src/core/egress.ts';
 import { isConnectionId, isServerName, isSessionId, sessionIdOf, streamOf } from '../../src/core/ids.ts';

@@ -62,7 +62,7 @@ function call(method = 'tools/call', params: Fields = {}, answers: Record<string
   const say = (message: object, last = false): void => {
     const at = ++offset;
     const id = () => `files.key.${at}.Nw`;
-    reply.send(Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...message })), last ? undefined : id);
+    reply.send(Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...message })), last ? undefined : id, last);
   };
   return { reply, say, serverId: asked.serverId };
 }
@@ -277,7 +277,7 @@ describe('a call that cannot go on', () => {
     const { reply, say } = call();
     const params = `{"level":"error","data":${DEEP}}`;
     const message = `{"jsonrpc":"2.0","method":"notifications/message","params":${params}}`;
-    reply.send(Buffer.from(message), () => 'files.key.1.Nw');
+    reply.send(Buffer.from(message), () => 'files.key.1.Nw', false);
     say({ id: 'x', result: { content: [] } }, true);
     expect(said()).toMatchObject([{ result: { resultType: 'complete' } }]);
   });

@@ -13,7 +13,7 @@ import { SessionToken } from './session-token.ts';
 export interface BridgeOptions {
   readonly http: McpHttp;
   /** A token of the terminal's session, which is made if there is none. */
-  readonly token: () => Promise<string>;
+  readonly token: (signal?: AbortSignal) => Promise<string>;
   readonly clock: Clock;
   readonly random: () => number;
   /** How long a request may go without a sign of life of the gateway, milliseconds. */

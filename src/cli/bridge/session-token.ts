@@ -13,15 +13,22 @@ async function unless<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
   }
 }
 
-/** The token of the terminal's session, got once for all who ask at the same time. */
+/** A token that is being got, and for how many. */
+interface Getting {
+  readonly token: Promise<string>;
+  readonly enough: AbortController;
+  waiting: number;
+}
+
+/** The token of the terminal's session, got once for all who ask at the same time, and given up when none of them waits any more. */
 export class SessionToken {
-  readonly #get: () => Promise<string>;
+  readonly #get: (signal: AbortSignal) => Promise<string>;
   readonly #changes = new EventEmitter().setMaxListeners(0);
   #value: string | undefined;
-  #getting: Promise<string> | undefined;
+  #getting: Getting | undefined;
 
-  /** @param get a token of the session, which is made if there is none */
-  constructor(get: () => Promise<string>) {
+  /** @param get a token of the session, which is made if there is none; its signal aborts when nobody waits for it */
+  constructor(get: (signal: AbortSignal) => Promise<string>) {
     this.#get = get;
   }
 
@@ -33,10 +40,16 @@ export class SessionToken {
   /** Only for what the client has asked for: it makes a session where there is none. Rejects like `get`, or as the signal says. */
   async current(signal: AbortSignal): Promise<string> {
     if (this.#value !== undefined) return this.#value;
-    this.#getting ??= this.#renew().finally(() => {
-      this.#getting = undefined;
-    });
-    return unless(signal, this.#getting);
+    signal.throwIfAborted();
+    this.#getting ??= this.#begin();
+    const getting = this.#getting;
+    getting.waiting += 1;
+    try {
+      return await unless(signal, getting.token);
+    } finally {
+      getting.waiting -= 1;
+      if (getting.waiting === 0) this.#end(getting);
+    }
   }
 
   /** This token was refused: whoever asks next gets another. */
@@ -53,9 +66,21 @@ export class SessionToken {
     }
   }
 
-  async #renew(): Promise<string> {
-    this.#value = await this.#get();
+  #begin(): Getting {
+    const enough = new AbortController();
+    return { token: this.#renew(enough.signal), enough, waiting: 0 };
+  }
+
+  #end(getting: Getting): void {
+    if (this.#getting === getting) this.#getting = undefined;
+    getting.enough.abort();
+  }
+
+  async #renew(signal: AbortSignal): Promise<string> {
+    const value = await this.#get(signal);
+    signal.throwIfAborted();
+    this.#value = value;
     this.#changes.emit('changed');
-    return this.#value;
+    return value;
   }
 }

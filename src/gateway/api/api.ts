@@ -2,28 +2,38 @@ import express, { type Express, type Response, Router } from 'express';
 import type { CatalogueView, CleanupResult, OpenedSession, SessionList, SessionView } from '../../core/api.ts';
 import type { Catalogue } from '../../core/catalogue.ts';
 import { AppError } from '../../core/errors.ts';
-import { isSessionId, type ServerName, type SessionId } from '../../core/ids.ts';
+import type { ServerName, SessionId } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
+import type { OperationsStore } from '../../core/operations.ts';
 import type { ServerRecord, SessionRecord } from '../../core/session.ts';
 import { sessionOver } from '../../sessions/await-record.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import type { Tokens } from '../../sessions/tokens.ts';
-import { checkOrigin, type GuardOptions } from '../mcp/guards.ts';
-import { authenticate, type Owner, type Principal } from './auth.ts';
+import { authorize, type DoorOptions, door, ownerOf, threshold } from './access.ts';
 import { answerErrors, answerUnknown } from './edge.ts';
+import { eventRoutes } from './events.ts';
+import { type LogRoutesOptions, logRoutes } from './logs.ts';
 import { type ProbeOptions, probes } from './probes.ts';
 import type { SessionViews } from './session-views.ts';
 
 /** A request has a few paths, and the variables of one terminal. */
 const BODY_LIMIT = '1mb';
 
-export interface ApiOptions extends ProbeOptions {
+/** How the number of new sessions of one owner is bounded: so many within this time, milliseconds. */
+const CREATION_MS = 60_000;
+
+export interface ApiOptions extends ProbeOptions, DoorOptions, LogRoutesOptions {
   readonly sessions: Sessions;
   readonly tokens: Tokens;
   readonly views: SessionViews;
   readonly catalogue: Catalogue;
-  readonly owner: Owner;
-  readonly guard: GuardOptions;
+  /** The admin API, which answers at /admin/api; what it does not know is asked of the session API. */
+  readonly admin: Router;
+  readonly operations: Pick<OperationsStore, 'hit' | 'events'>;
+  /** New sessions that one owner may open within a minute. */
+  readonly sessionsPerMinute: number;
+  /** Balancers whose `X-Forwarded-For` is believed: addresses, networks, or names of express. */
+  readonly trustedProxies: readonly string[];
   readonly cleanup: (owner: string) => Promise<CleanupResult>;
   readonly log: Logger;
 }
@@ -31,26 +41,21 @@ export interface ApiOptions extends ProbeOptions {
 type Action = 'start' | 'stop' | 'restart';
 const isAction = (text: string): text is Action => text === 'start' || text === 'stop' || text === 'restart';
 
-/** The session API (core/api.ts) and the probes. A request listener; what it does not know is answered with 404. */
+/** The session API (core/api.ts), the admin API and the probes. A request listener; what it does not know is answered with 404. */
 export function createApi(options: ApiOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
+  app.set('trust proxy', [...options.trustedProxies]);
   app.use(probes(options));
-  app.use('/api', door(options), express.json({ limit: BODY_LIMIT }), ownerRoutes(options), sessionRoutes(options));
+  app.use(['/api', '/admin/api'], threshold(options.guard));
+  app.use('/admin/api', options.admin);
+  const body = express.json({ limit: BODY_LIMIT });
+  app.use('/admin/api', door(options, ['person']), body, sessionRoutes(options));
+  app.use('/api', door(options, ['owner', 'person', 'session']), body, ownerRoutes(options), sessionRoutes(options));
   app.use(answerUnknown);
   app.use(answerErrors(options.log));
   return app;
-}
-
-/** Nothing behind it, not even the reading of a body, is done for a stranger, nor for a page in a browser. */
-function door({ owner, tokens, guard }: ApiOptions): express.RequestHandler {
-  return (request, response, next) => {
-    response.set('Cache-Control', 'no-store');
-    checkOrigin(request.headers, guard);
-    response.locals.principal = authenticate(request.headers.authorization, owner, tokens);
-    next();
-  };
 }
 
 function ownerRoutes(options: ApiOptions): Router {
@@ -58,12 +63,16 @@ function ownerRoutes(options: ApiOptions): Router {
   const router = Router();
   router.get('/catalogue', (_request, response: Response<CatalogueView>) => {
     ownerOf(response);
-    const servers = [...catalogue.values()].map(({ name, variables }) => ({ name, variables }));
+    const servers = [...catalogue.values()].map(({ name, variables, transport, command, args }) => ({
+      ...{ name, variables },
+      ...(transport === 'stdio' ? { command, args } : {}),
+    }));
     response.json({ servers });
   });
   router.post('/sessions', async (request, response: Response<OpenedSession>) => {
     const owner = ownerOf(response);
     if (!request.is('json')) throw new AppError('request.media-type', 'The body must be application/json');
+    await checkPace(options, owner);
     const { record, created } = await sessions.open(owner, request.body);
     if (request.body.lazy !== true) await settled(sessions, record, Object.keys(record.servers), response);
     const session = await viewOf(options, record.id);
@@ -83,6 +92,7 @@ function ownerRoutes(options: ApiOptions): Router {
 function sessionRoutes(options: ApiOptions): Router {
   const { sessions } = options;
   const router = Router();
+  router.use(logRoutes(options), eventRoutes(sessions, options.operations));
   router.get('/sessions/:id', async (request, response: Response<SessionView>) => {
     const { id } = await authorize(sessions, response, request.params.id);
     response.json(await viewOf(options, id));
@@ -108,29 +118,17 @@ function sessionRoutes(options: ApiOptions): Router {
   return router;
 }
 
-function principalOf(response: Response): Principal {
-  return response.locals.principal as Principal;
-}
-
-function ownerOf(response: Response): string {
-  const principal = principalOf(response);
-  if (principal.kind === 'owner') return principal.owner;
+/** A guard against a program that runs away: an outage of the store is for whoever needs it to tell. */
+async function checkPace({ operations, sessionsPerMinute }: ApiOptions, owner: string): Promise<void> {
+  const opened = await operations.hit(`sessions:${owner}`, CREATION_MS).catch(() => 0);
+  if (opened <= sessionsPerMinute) return;
   throw new AppError(
-    'auth.forbidden',
-    "This needs the owner's credential; a session's token is for that session alone",
+    'session.quota',
+    `More than ${sessionsPerMinute} sessions were opened in a minute: try again later`,
+    {
+      retryAfter: CREATION_MS / 1000,
+    },
   );
-}
-
-/** The session, if the caller may deal with it. About somebody else's the answer is the same whether it is there or not. */
-async function authorize(sessions: Sessions, response: Response, id: SessionId): Promise<SessionRecord> {
-  const principal = principalOf(response);
-  if (principal.kind === 'session' && principal.claims.session !== id)
-    throw new AppError('auth.forbidden', "A session's token is for that session alone: use the one of this session");
-  if (!isSessionId(id)) throw sessionOver();
-  const record = await sessions.get(id);
-  const mine = principal.kind === 'owner' ? record.owner === principal.owner : record.nonce === principal.claims.nonce;
-  if (!mine) throw sessionOver();
-  return record;
 }
 
 /**

@@ -4,7 +4,7 @@ import type { CatalogueEntry } from '../../core/catalogue.ts';
 import { AppError } from '../../core/errors.ts';
 import type { InstanceSpec } from '../../core/runtime.ts';
 import { labelsFor } from '../labels.ts';
-import { LEDGER, type Slot } from './sockets.ts';
+import { AUDIT, LEDGER, type Slot } from './sockets.ts';
 import type { Owner } from './workspace.ts';
 
 /** Where things are inside an instance. */
@@ -68,7 +68,7 @@ export function containerOf(
     Entrypoint: [...policy.hostCommand],
     Cmd: [
       ...['--socket', `${SOCKETS}/host.sock`, '--socket-mode', '660', '--config-dir', CONFIG],
-      ...['--ledger', `${SOCKETS}/${LEDGER}`],
+      ...['--ledger', `${SOCKETS}/${LEDGER}`, '--audit', `${SOCKETS}/${AUDIT}`],
       ...['--labels', JSON.stringify(labels)],
     ],
     User: `${owner.uid}:${owner.gid}`,

@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { AppError, messageOf } from '../../core/errors.ts';
 import { isServerName, isSessionId, type ServerName, type SessionId } from '../../core/ids.ts';
 import type { InstanceId } from '../../core/runtime.ts';
+import { rotateAudit } from '../rotate-audit.ts';
 
 /** Bytes of `sun_path` without its end, on Linux (unix(7)) 107 and elsewhere 103. */
 const SOCKET_PATH_MAX = 103;
@@ -23,12 +24,16 @@ const SOCKET_PATH_MAX = 103;
 const OPEN = 0o2770;
 /** Afterwards it may not: a server in the instance could fill the disk of the machine. */
 const CLOSED = 0o2750;
-/** The same for the ledger, which a host opens while it starts. */
-const LEDGER_OPEN = 0o660;
-const LEDGER_CLOSED = 0o640;
+/** The same for the files that a host opens while it starts. */
+const FILE_OPEN = 0o660;
+const FILE_CLOSED = 0o640;
 
 /** Name of the file with which calls a slot's hosts were given: each finds there what the one before it has left. */
 export const LEDGER = 'calls';
+/** Name of the file with what a slot's servers changed (core/audit-log.ts); with `.1` behind it, the file before. */
+export const AUDIT = 'audit';
+/** What an instance leaves to the next one. */
+const LEFT: ReadonlySet<string> = new Set([LEDGER, AUDIT, `${AUDIT}.1`]);
 
 /** Where one instance has its socket. */
 export interface Slot {
@@ -78,19 +83,20 @@ export class Sockets {
     this.#directory(this.#root, OPEN);
     this.#directory(join(this.#root, slot.session), CLOSED);
     this.#directory(slot.directory, OPEN);
-    this.#makeLedger(slot);
+    rotateAudit(join(slot.directory, AUDIT));
+    for (const name of [LEDGER, AUDIT]) this.#makeFile(join(slot.directory, name));
   }
 
   /** Nothing more can be made in a slot's directory. */
   close(slot: Slot): void {
     chmodSync(slot.directory, CLOSED);
-    this.#setLedger(slot, LEDGER_CLOSED);
+    for (const name of [LEDGER, AUDIT]) this.#setFile(join(slot.directory, name), FILE_CLOSED);
   }
 
-  /** Removes what is of one instance. The ledger is for the next one, and goes with the session. */
+  /** Removes what is of one instance. What it leaves to the next one goes with the session. */
   remove(slot: Slot): void {
     for (const name of namesIn(slot.directory))
-      if (name !== LEDGER) rmSync(join(slot.directory, name), { recursive: true, force: true });
+      if (!LEFT.has(name)) rmSync(join(slot.directory, name), { recursive: true, force: true });
   }
 
   /** Removes the directories of a session. */
@@ -99,18 +105,18 @@ export class Sockets {
   }
 
   /** One that is not what it should be is made anew. */
-  #makeLedger(slot: Slot): void {
-    if (this.#setLedger(slot, LEDGER_OPEN)) return;
-    rmSync(join(slot.directory, LEDGER), { recursive: true, force: true });
-    this.#setLedger(slot, LEDGER_OPEN);
+  #makeFile(path: string): void {
+    if (this.#setFile(path, FILE_OPEN)) return;
+    rmSync(path, { recursive: true, force: true });
+    this.#setFile(path, FILE_OPEN);
   }
 
   /** False: it is not a file of this user's. By its descriptor, since an instance could have put a link there. */
-  #setLedger(slot: Slot, mode: number): boolean {
+  #setFile(path: string, mode: number): boolean {
     const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
     let file: number | undefined;
     try {
-      file = openSync(join(slot.directory, LEDGER), O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_RDWR, mode);
+      file = openSync(path, O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_RDWR, mode);
       const found = fstatSync(file);
       if (!found.isFile() || found.nlink > 1) return false;
       if (found.gid !== this.#group) fchownSync(file, -1, this.#group);

@@ -57,6 +57,8 @@ export async function launch(
     slot.configDir,
     '--ledger',
     slot.ledger,
+    '--audit',
+    slot.audit,
   ];
   await using log = await openLog(slot.log);
   const logStart = (await log.stat()).size;

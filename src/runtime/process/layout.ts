@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { AppError } from '../../core/errors.ts';
 import { isServerName, isSessionId, type ServerName, type SessionId } from '../../core/ids.ts';
 import type { InstanceId } from '../../core/runtime.ts';
+import { rotateAudit } from '../rotate-audit.ts';
 
 /** Bytes of `sun_path` without its end: 104 on macOS and the BSDs, 108 on Linux (unix(7)). */
 const SOCKET_PATH_MAX = 103;
@@ -18,6 +19,8 @@ export interface Slot {
   readonly log: string;
   /** Which calls its hosts were given: each finds there what the one before it has left. */
   readonly ledger: string;
+  /** What its servers changed (core/audit-log.ts); with `.1` behind it, the file before. */
+  readonly audit: string;
   /** The session's, shared by its servers. */
   readonly configDir: string;
 }
@@ -43,6 +46,7 @@ export class Layout {
       socket: join(this.#root, 'sockets', session, `${server}.sock`),
       log: join(this.#root, 'logs', session, `${server}.log`),
       ledger: join(this.#root, 'sockets', session, `${server}.calls`),
+      audit: join(this.#root, 'logs', session, `${server}.audit`),
       configDir: join(this.#root, 'configs', session),
     };
   }
@@ -83,6 +87,7 @@ export class Layout {
       ownDirectory(join(this.#root, kind));
       ownDirectory(join(this.#root, kind, slot.session));
     }
+    rotateAudit(slot.audit);
   }
 
   #distrust(): void {

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
 import { AppError, messageOf } from '../../core/errors.ts';
-import type { Audit, AuditRecord } from './audit.ts';
+import { type Audit, type AuditRecord, SENT } from './audit.ts';
 import type { PveClient } from './client.ts';
 import { statusOf } from './guests.ts';
-import type { Change, ChangeView, Proposal } from './proposal.ts';
+import type { ChangeView } from './proposal.ts';
 import { PveError } from './pve-error.ts';
 import { formOf } from './route.ts';
 import { awaitTask, isUpid } from './tasks.ts';
-import type { Call } from './tool.ts';
+import type { Call, Change, Proposal } from './tool.ts';
 
 /** How long a task is waited for where a tool has no argument for it, milliseconds. */
 const WAIT_MS = 50_000;
@@ -54,7 +54,7 @@ export class Applier {
   async #one(call: Call, change: Change, waitMs: number): Promise<ChangeView> {
     if (call.signal.aborted) return skipped(change, call.signal);
     const record = { id: randomUUID(), ...this.#recordOf(change) };
-    const refusal = await this.#record(call, { ...record, result: 'sent' });
+    const refusal = await this.#record(call, { ...record, result: SENT });
     if (refusal !== undefined) return { ...viewOf(change, 'failed'), message: refusal };
     const view = await this.#make(call, change, waitMs);
     const { outcome: result, upid, message } = view;

@@ -7,10 +7,10 @@ import { type Ask, canAsk, confirm } from './confirm.ts';
 import { digestOf } from './guests.ts';
 import { checkLimits } from './limits.ts';
 import type { Plan, Plans } from './plans.ts';
-import { type Change, type Changed, type ChangeView, isProposal, type Proposal } from './proposal.ts';
+import { type Changed, type ChangeView, isProposal } from './proposal.ts';
 import type { Operation } from './schema.ts';
 import type { Settings } from './settings.ts';
-import type { Call, Effect, Outcome, Tool } from './tool.ts';
+import type { Call, Change, Effect, Outcome, Proposal, Tool } from './tool.ts';
 
 const FILE = 'proxmox-config.json';
 

@@ -2,17 +2,9 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { AppError } from '../../core/errors.ts';
 import { config, type GuestConfig, guestStatus, type Resource, resources } from './answers.ts';
+import type { GuestRef } from './guest-ref.ts';
 import { route } from './route.ts';
 import type { Call } from './tool.ts';
-
-export type GuestType = 'qemu' | 'lxc';
-
-/** A virtual machine (qemu) or container (lxc), and where it is. */
-export interface GuestRef {
-  readonly vmid: number;
-  readonly type: GuestType;
-  readonly node: string;
-}
 
 export const vmid = z.int().min(100).max(999_999_999).describe('Number of the guest; pve_list_resources lists them');
 export const vmids = z.array(vmid).min(1).max(100).describe('Numbers of the guests');

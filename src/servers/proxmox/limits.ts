@@ -1,8 +1,7 @@
 import { AppError } from '../../core/errors.ts';
-import type { Change } from './proposal.ts';
 import type { Settings } from './settings.ts';
 import { storageTaken } from './sizes.ts';
-import type { Call } from './tool.ts';
+import type { Call, Change } from './tool.ts';
 import { bytes } from './units.ts';
 
 const FILE = 'proxmox-config.json';

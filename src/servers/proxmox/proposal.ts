@@ -1,46 +1,5 @@
 import * as z from 'zod';
-import type { Write } from './client.ts';
-import type { GuestRef } from './guests.ts';
-import type { Operation } from './schema.ts';
-import { type Call, type Effect, fromServer, type Outcome, type Tool } from './tool.ts';
-
-/** One call to Proxmox that changes something, and what there is to know about it. */
-export interface Change extends Write {
-  /** What is done, as a phrase: `stop`, `delete snapshot "before"`. */
-  readonly action: string;
-  /** To what: `qemu/100`, `local:backup/...`, `storage/local`. */
-  readonly target: string;
-  /** Guests that it touches: they count for `max_vms_per_operation`. None: the target counts. */
-  readonly guests: readonly number[];
-  /** Something is lost, interrupted or run that cannot be taken back: it is planned first, and then applied. */
-  readonly destructive: boolean;
-  /** What becomes of things, for whoever decides. */
-  readonly impact?: string;
-  /** Only if the change before it succeeded. */
-  readonly dependent?: boolean;
-  /** The guest whose state is read again afterwards. */
-  readonly guest?: GuestRef;
-  /** The state that it shall have then. High availability says OK before it is so. */
-  readonly expect?: 'running' | 'stopped';
-  /** Waits for what the call began, where that is no task, and says what came of it. */
-  readonly follow?: (data: unknown, call: Call) => Promise<Readonly<Record<string, unknown>>>;
-  /** Parameters that no record may hold: contents, passwords. */
-  readonly secret?: readonly string[];
-}
-
-/** What a tool wants changed. Nothing is, before the gate has let it pass. */
-export interface Proposal {
-  readonly changes: readonly Change[];
-  /** What it was made from, such as digests of configurations: a plan holds only while these are the same. */
-  readonly basis?: Readonly<Record<string, string>>;
-  readonly notes?: readonly string[];
-  /** Classes that it needs, where the tool's own does not say it (`derived`). */
-  readonly needs?: readonly Operation[];
-  /** Only shown. */
-  readonly dryRun?: boolean;
-  /** How long tasks are waited for, milliseconds. */
-  readonly waitMs?: number;
-}
+import { type Call, type Effect, fromServer, type Outcome, type Proposal, type Tool } from './tool.ts';
 
 export const isProposal = (result: Outcome | Proposal): result is Proposal => 'changes' in result;
 

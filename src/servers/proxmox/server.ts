@@ -39,7 +39,8 @@ export async function openProxmox(context: ServerContext, world: World): Promise
     clients,
     log,
     clock: world.clock,
-    audit: new Audit(context.configDir),
+    // Not by the level of the configuration: whoever may set that may not silence this.
+    audit: new Audit(context.audit, context.log),
     plans: new Plans(world.clock),
   };
   let toolbox: Promise<Toolbox> | undefined;

@@ -1,11 +1,10 @@
 import * as z from 'zod';
 import { AppError } from '../../core/errors.ts';
 import { type GuestConfig, urlMetadata, volumes } from './answers.ts';
-import type { GuestRef } from './guests.ts';
+import type { GuestRef } from './guest-ref.ts';
 import { configOf } from './guests.ts';
-import type { Change } from './proposal.ts';
 import { type Params, route, withQuery } from './route.ts';
-import type { Call } from './tool.ts';
+import type { Call, Change } from './tool.ts';
 
 const GIB = 2 ** 30;
 const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: GIB, T: 2 ** 40 };

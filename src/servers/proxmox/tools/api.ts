@@ -4,9 +4,9 @@ import { resources } from '../answers.ts';
 import type { ApiSchema, Endpoint } from '../api-schema.ts';
 import { digestOf } from '../guests.ts';
 import { needOf } from '../operation-of.ts';
-import { type Change, defineChange, type Proposal, waitSeconds } from '../proposal.ts';
+import { defineChange, waitSeconds } from '../proposal.ts';
 import { type Params, withQuery } from '../route.ts';
-import { type Call, defineTool, fromServer } from '../tool.ts';
+import { type Call, type Change, defineTool, fromServer, type Proposal } from '../tool.ts';
 
 /** Where a Proxmox server describes its API: the viewer's program, which begins with it (pve-docs, Makefile), or the data alone. */
 const FILES = ['/pve-docs/api-viewer/apidoc.js', '/pve-docs/api-viewer/apidata.js'] as const;

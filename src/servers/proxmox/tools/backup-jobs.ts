@@ -2,8 +2,9 @@ import * as z from 'zod';
 import { AppError } from '../../../core/errors.ts';
 import { backupJobs } from '../answers.ts';
 import { digestOf, findGuests, storageName, vmids } from '../guests.ts';
-import { type Change, defineChange } from '../proposal.ts';
+import { defineChange } from '../proposal.ts';
 import { route } from '../route.ts';
+import type { Change } from '../tool.ts';
 
 const id = z.string().regex(/^[A-Za-z][A-Za-z0-9._-]{1,49}$/);
 

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { AppError } from '../../../core/errors.ts';
 import { backupJobs, resources, type Volume, volumes } from '../answers.ts';
-import { findGuests, type GuestRef, idOf, storageName, vmid, vmids } from '../guests.ts';
+import type { GuestRef } from '../guest-ref.ts';
+import { findGuests, idOf, storageName, vmid, vmids } from '../guests.ts';
 import { permitted } from '../permitted.ts';
 import { defineChange, waitSeconds } from '../proposal.ts';
 import { route, withQuery } from '../route.ts';

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { AppError } from '../../../core/errors.ts';
 import { configOf, findGuest, guestPath, idOf, onlyQemu, vmid } from '../guests.ts';
-import { type Change, defineChange } from '../proposal.ts';
+import { defineChange } from '../proposal.ts';
+import type { Change } from '../tool.ts';
 
 /** What cloud-init sets in a guest. */
 export const cloudInit = {

@@ -1,8 +1,9 @@
 import * as z from 'zod';
 import { AppError } from '../../../core/errors.ts';
 import { basisOf, configOf, findGuests, guestPath, idOf, storageName, vmids } from '../guests.ts';
-import { type Change, defineChange, waitSeconds } from '../proposal.ts';
+import { defineChange, waitSeconds } from '../proposal.ts';
 import { disksOf } from '../sizes.ts';
+import type { Change } from '../tool.ts';
 import { bytes } from '../units.ts';
 import { backupOf } from './backups.ts';
 

@@ -1,9 +1,11 @@
 import * as z from 'zod';
 import { AppError } from '../../../core/errors.ts';
 import type { GuestConfig } from '../answers.ts';
-import { basisOf, configOf, findGuest, type GuestRef, guestPath, idOf, storageName, vmid } from '../guests.ts';
-import { type Change, defineChange, waitSeconds } from '../proposal.ts';
+import type { GuestRef } from '../guest-ref.ts';
+import { basisOf, configOf, findGuest, guestPath, idOf, storageName, vmid } from '../guests.ts';
+import { defineChange, waitSeconds } from '../proposal.ts';
 import { disksOf } from '../sizes.ts';
+import type { Change } from '../tool.ts';
 import { bytes } from '../units.ts';
 
 /** `pve_disk`: the disks of a guest. */

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { guestStatus as answer } from '../answers.ts';
-import { findGuest, type GuestType, statusOf, vmid } from '../guests.ts';
+import type { GuestType } from '../guest-ref.ts';
+import { findGuest, statusOf, vmid } from '../guests.ts';
 import { defineTool, fromServer, usage, usageOf } from '../tool.ts';
 import { bytes, duration, percent } from '../units.ts';
 

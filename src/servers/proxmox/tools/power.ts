@@ -1,7 +1,9 @@
 import * as z from 'zod';
 import { AppError } from '../../../core/errors.ts';
-import { findGuests, type GuestRef, guestPath, idOf, statusOf, vmids } from '../guests.ts';
-import { type Change, defineChange, waitSeconds } from '../proposal.ts';
+import type { GuestRef } from '../guest-ref.ts';
+import { findGuests, guestPath, idOf, statusOf, vmids } from '../guests.ts';
+import { defineChange, waitSeconds } from '../proposal.ts';
+import type { Change } from '../tool.ts';
 
 type Action = 'start' | 'shutdown' | 'stop' | 'reboot' | 'reset' | 'suspend' | 'resume';
 

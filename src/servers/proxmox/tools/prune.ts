@@ -1,8 +1,9 @@
 import * as z from 'zod';
 import { pruneMarks } from '../answers.ts';
 import { storageName, vmid } from '../guests.ts';
-import { type Change, defineChange, dryRun, waitSeconds } from '../proposal.ts';
+import { defineChange, dryRun, waitSeconds } from '../proposal.ts';
 import { route, withQuery } from '../route.ts';
+import type { Change } from '../tool.ts';
 import { bytes } from '../units.ts';
 import { type Backup, findBackups, volid, volumePath } from './backups.ts';
 import { nodeOfStorage } from './storage.ts';

@@ -89,12 +89,17 @@ export const auditLog = defineTool({
     since: z.iso.datetime({ offset: true }).optional().describe('ISO 8601'),
     limit: z.int().min(1).max(1000).default(100),
   }),
-  output: z.object({ records: z.array(z.record(z.string(), z.unknown())) }),
+  output: z.object({
+    records: z.array(z.record(z.string(), z.unknown())),
+    incomplete: z.boolean().describe('Older records than are kept made room'),
+  }),
   async run({ session }, { since, limit }) {
     const from = since === undefined ? 0 : Date.parse(since);
-    const own = (await session.audit()).filter((one) => Date.parse(one.time) >= from).slice(-limit);
+    const { records, incomplete } = await session.audit();
+    const own = records.filter((one) => Date.parse(one.time) >= from).slice(-limit);
     const lines = own.map((one) => `${one.time} ${one.who} ${one.tool} ${one.action} ${one.target}: ${one.result}`);
-    return { structured: { records: own.map((one) => ({ ...one })) }, text: lines.join('\n') || 'Nothing was changed' };
+    const text = [...(incomplete ? ['Older records made room'] : []), ...lines].join('\n') || 'Nothing was changed';
+    return { structured: { records: own.map((one) => ({ ...one })), incomplete }, text };
   },
 });
 

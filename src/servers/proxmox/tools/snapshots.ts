@@ -1,11 +1,12 @@
 import * as z from 'zod';
 import { AppError } from '../../../core/errors.ts';
 import { snapshots as answer } from '../answers.ts';
-import { allGuests, basisOf, findGuest, findGuests, type GuestRef, guestPath, idOf, vmid, vmids } from '../guests.ts';
-import { type Change, defineChange, waitSeconds } from '../proposal.ts';
+import type { GuestRef } from '../guest-ref.ts';
+import { allGuests, basisOf, findGuest, findGuests, guestPath, idOf, vmid, vmids } from '../guests.ts';
+import { defineChange, waitSeconds } from '../proposal.ts';
 import { PveError } from '../pve-error.ts';
 import { route } from '../route.ts';
-import { type Call, defineTool, fromServer } from '../tool.ts';
+import { type Call, type Change, defineTool, fromServer } from '../tool.ts';
 
 /** PVE: a letter, then letters, digits, `_` and `-`; 40 at most. `current` is where the guest is now. */
 export const snapshotName = z

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { AppError } from '../../../core/errors.ts';
-import { allGuests, configOf, findGuest, type GuestRef, nodeName, vmid } from '../guests.ts';
+import type { GuestRef } from '../guest-ref.ts';
+import { allGuests, configOf, findGuest, nodeName, vmid } from '../guests.ts';
 import { disksOf } from '../sizes.ts';
 import { defineTool, fromServer } from '../tool.ts';
 

@@ -1,4 +1,4 @@
-import { quote } from './shell-code.ts';
+import { quote } from '../shell/shell-code.ts';
 
 export const CLIENTS = ['claude', 'codex', 'vscode', 'gemini', 'cursor'] as const;
 /** An MCP client whose configuration file is known. */

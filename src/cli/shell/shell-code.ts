@@ -1,4 +1,4 @@
-import type { SessionId } from '../core/ids.ts';
+import type { SessionId } from '../../core/ids.ts';
 import type { Shell } from './shell.ts';
 
 /** What `init` puts into the shell. */
@@ -24,11 +24,16 @@ export function shellCode(shell: Shell, session: SessionForShell): string {
   if (!end) lines.push('__mcp_session_end() { :; }');
   else {
     const command = `${quote(end.launcher)} end --session ${quote(end.session)} --quiet </dev/null >/dev/null 2>&1`;
-    // zsh runs its hook for an `exit` in a subshell too, where `$$` is still the shell's own.
-    const body = shell === 'zsh' ? `[ "$ZSH_SUBSHELL" != 0 ] || ${command}` : command;
-    lines.push(`if [ "$$" = ${end.leaderPid} ]; then`, `__mcp_session_end() { ${body}; }`, TRAPS[shell], 'fi');
+    lines.push(...exitTrap(shell, end.leaderPid, command));
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** Lines that make the shell `leaderPid`, and none within it, run `command` when it ends, behind the traps that are there. */
+export function exitTrap(shell: Exclude<Shell, 'fish'>, leaderPid: number, command: string): string[] {
+  // zsh runs its hook for an `exit` in a subshell too, where `$$` is still the shell's own.
+  const body = shell === 'zsh' ? `[ "$ZSH_SUBSHELL" != 0 ] || ${command}` : command;
+  return [`if [ "$$" = ${leaderPid} ]; then`, `__mcp_session_end() { ${body}; }`, TRAPS[shell], 'fi'];
 }
 
 /** `value` as one word of a POSIX shell, bash or zsh. */
@@ -72,16 +77,21 @@ function fishCode({ token, url, end }: SessionForShell): string {
   if (!end) lines.push('functions -q __mcp_session_end; and functions -e __mcp_session_end;');
   else {
     const command = `command ${fishQuote(end.launcher)} end --session ${fishQuote(end.session)} --quiet`;
-    lines.push(
-      `if test "$fish_pid" = ${end.leaderPid};`,
-      `function __mcp_session_end --on-event fish_exit; ${command} </dev/null >/dev/null 2>&1; end;`,
-      'end;',
-    );
+    lines.push(...fishExitTrap(end.leaderPid, `${command} </dev/null >/dev/null 2>&1`));
   }
   return `${lines.join('\n')}\n`;
 }
 
+/** `exitTrap` for fish. */
+export function fishExitTrap(leaderPid: number, command: string): string[] {
+  return [
+    `if test "$fish_pid" = ${leaderPid};`,
+    `function __mcp_session_end --on-event fish_exit; ${command}; end;`,
+    'end;',
+  ];
+}
+
 /** `value` as one word of fish, on one line. */
-function fishQuote(value: string): string {
+export function fishQuote(value: string): string {
   return `'${value.replace(/[\\']/g, '\\$&').replaceAll('\n', `'\\n'`)}'`;
 }

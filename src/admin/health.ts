@@ -1,0 +1,104 @@
+import type { HostControl, HostStatus } from '../core/channel.ts';
+import type { Clock } from '../core/clock.ts';
+import { messageOf } from '../core/errors.ts';
+import type { OperationsStore, ReplicaReport } from '../core/operations.ts';
+import type { SessionRecord } from '../core/session.ts';
+import type { SessionStore } from '../core/store.ts';
+import { within } from '../core/within.ts';
+import type { InstanceKeys } from '../sessions/instance-keys.ts';
+import { eachOf } from './each-of.ts';
+import { judge, type Reason, type ServerCounts } from './judge.ts';
+import { countServers, readyServers } from './server-counts.ts';
+
+/** For how long strangers get the same answer, milliseconds: that many of them ask costs the store and the hosts nothing. */
+const KEEP_MS = 1000;
+/** How long an instance may take to say how it is, milliseconds. */
+const STATUS_MS = 1000;
+/** Instances that are asked at once. */
+const AT_ONCE = 32;
+
+/** How the whole deployment is. */
+export interface Health {
+  readonly status: 'healthy' | 'degraded' | 'unhealthy';
+  /** Why it is not healthy; empty: it is. */
+  readonly reasons: readonly Reason[];
+  readonly replicas: readonly ReplicaReport[];
+  /** Undefined: the store did not say. */
+  readonly sessions: readonly SessionRecord[] | undefined;
+  readonly servers: ServerCounts;
+}
+
+export interface HealthCheckOptions {
+  /** As it is: one that lost its records is not waited for. */
+  readonly store: Pick<SessionStore, 'generation' | 'list'>;
+  readonly operations: Pick<OperationsStore, 'replicas'>;
+  readonly hosts: Pick<HostControl, 'status'>;
+  readonly keys: InstanceKeys;
+  readonly clock: Clock;
+  /** Servers that may run at once. */
+  readonly capacity: number;
+  /** How this replica is. */
+  readonly here: () => { readonly draining: boolean; readonly sessions: number };
+}
+
+/** Looks at everything: the store, all replicas, all sessions, all that runs for them. Never throws. */
+export class HealthCheck {
+  readonly #options: HealthCheckOptions;
+  #last: { readonly at: number; readonly health: Promise<Health> } | undefined;
+
+  constructor(options: HealthCheckOptions) {
+    this.#options = options;
+  }
+
+  /** As it was a moment ago. */
+  lately(): Promise<Health> {
+    const at = this.#options.clock.now();
+    if (!this.#last || at - this.#last.at >= KEEP_MS) this.#last = { at, health: this.now() };
+    return this.#last.health;
+  }
+
+  async now(): Promise<Health> {
+    const { operations, capacity, here } = this.#options;
+    const [found, replicas] = await Promise.all([
+      this.#sessions(),
+      operations.replicas().catch(() => [] as readonly ReplicaReport[]),
+    ]);
+    const sessions = 'sessions' in found ? found.sessions : undefined;
+    const open = sessions ? await this.#openCircuits(sessions) : 0;
+    const servers = { ...countServers(sessions ?? []), open };
+    const outage = 'outage' in found ? found.outage : undefined;
+    const reasons = judge({ outage, replicas, servers, capacity, here: here() });
+    const worst = reasons.some(({ fatal }) => fatal) ? 'unhealthy' : 'degraded';
+    return { status: reasons.length === 0 ? 'healthy' : worst, reasons, replicas, sessions, servers };
+  }
+
+  async #sessions(): Promise<{ readonly sessions: SessionRecord[] } | { readonly outage: string }> {
+    const { store } = this.#options;
+    try {
+      if ((await store.generation()) === undefined)
+        return { outage: 'it has lost its records, which are being made again' };
+      const sessions: SessionRecord[] = [];
+      for await (const record of store.list()) sessions.push(record);
+      return { sessions };
+    } catch (error) {
+      return { outage: messageOf(error) };
+    }
+  }
+
+  /** Servers that run and cannot be used: their host says so, or says nothing. */
+  async #openCircuits(sessions: readonly SessionRecord[]): Promise<number> {
+    let open = 0;
+    await eachOf(readyServers(sessions), AT_ONCE, async ({ record, name, state }) => {
+      const { hosts, keys, clock } = this.#options;
+      const secret = keys.secretOf(record, name, state.incarnation);
+      const late = () => new Error('no answer');
+      const ask = (signal: AbortSignal) => hosts.status(state.instance.endpoint, secret, signal);
+      const status = await within(clock, STATUS_MS, late, ask).catch(() => undefined);
+      if (!isWell(status)) open += 1;
+    });
+    return open;
+  }
+}
+
+const isWell = (status: HostStatus | undefined): boolean =>
+  status !== undefined && status.circuit === 'closed' && (status.children > 0 || !status.failure);

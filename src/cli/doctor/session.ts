@@ -1,0 +1,19 @@
+import { AppError, messageOf } from '../../core/errors.ts';
+import type { CliIo } from '../io.ts';
+import { requireSession } from '../session-access.ts';
+import { type Finding, ok, problem, skipped } from './finding.ts';
+
+/** This terminal's session and its servers. */
+export async function checkSession(io: CliIo): Promise<Finding[]> {
+  try {
+    const { session } = await requireSession(io);
+    const bad = session.servers.filter(({ state }) => state === 'failed' || state === 'failing');
+    if (bad.length === 0) return [ok('session', `${session.id}, ${session.servers.length} servers`)];
+    return bad.map(({ name, reason }) =>
+      problem('session', `${name}: ${reason ?? 'it does not run'}`, `see 'logs ${name}'; then run 'restart ${name}'`),
+    );
+  } catch (error) {
+    const isNone = error instanceof AppError && error.code === 'session.over';
+    return [skipped('session', isNone ? 'this terminal has none' : `not looked at: ${messageOf(error)}`)];
+  }
+}
