@@ -210,6 +210,12 @@ export class ChannelLog {
     return follower !== undefined && unseenSince > this.#clock.now() - UNSEEN_MS;
   }
 
+  /** Those to whom what is appended to this stream goes. */
+  listeners(stream: Stream): Follower[] {
+    const { follower } = stream;
+    return [...(follower ? [follower] : []), ...(stream === this.standalone ? this.#sharers : [])];
+  }
+
   /** Whether more will come to this follower. */
   follows(stream: Stream, follower: Follower): boolean {
     return stream.follower === follower || this.#sharers.has(follower);

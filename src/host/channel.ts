@@ -310,16 +310,17 @@ export class Channel implements ServerEvents {
   #append(stream: Stream, raw: Buffer, last: boolean): void {
     const out = this.#out.has(stream);
     const carrier = this.#carrierOf(stream);
-    const { follower } = carrier;
+    const listeners = this.log.listeners(carrier);
     this.log.append(carrier, raw, last && !out);
     if (out && last) {
       this.#out.delete(stream);
       this.log.complete(stream);
     }
     const server = this.#server;
-    if (!follower?.congested || !server) return;
+    const slow = listeners.find(({ congested }) => congested);
+    if (!slow || !server) return;
     server.pause();
-    follower.onDrain(() => server.resume());
+    slow.onDrain(() => server.resume());
   }
 
   /**

@@ -103,7 +103,10 @@ export class FakeSession {
     this.connection = connectionRecord(this.record.id);
     for (const name of servers) this.links.set(name, new FakeLink());
     this.reach = new Reach({
-      sessions: { awaitReady: (_id, name) => this.#ready(name) },
+      sessions: {
+        awaitReady: (_id, name) => this.#ready(name),
+        get: () => this.#get(),
+      },
       keys: new InstanceKeys(Buffer.alloc(32)),
       links: {
         to: async ({ endpoint }) => {
@@ -127,6 +130,15 @@ export class FakeSession {
 
   target(name = 'files', resume = false): Target {
     return newTarget(this.record, this.connection, name, resume);
+  }
+
+  /** Whatever can be waited for is ready. */
+  async #get(): Promise<SessionRecord> {
+    const states = Object.entries(this.record.servers).map(async ([name, server]) => {
+      const ready = await this.#ready(name).catch(() => undefined);
+      return [name, ready ? { ...server, state: ready.state } : server] as const;
+    });
+    return { ...this.record, servers: Object.fromEntries(await Promise.all(states)) };
   }
 
   async #ready(name: string): Promise<ReadyServer> {

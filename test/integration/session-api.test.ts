@@ -212,11 +212,11 @@ describe('session API: the way through', () => {
     });
   });
 
-  it('names the servers and their variables', async () => {
+  it('names the servers, their variables, and what is run', async () => {
     const api = await start();
     expect((await api.call('GET', '/api/catalogue')).json).toEqual({
       servers: [
-        { name: 'filesystem', variables: [] },
+        { name: 'filesystem', variables: [], command: 'node', args: ['${workspace}'] },
         { name: 'proxmox', variables: ['PROXMOX_TOKEN'] },
       ],
     });

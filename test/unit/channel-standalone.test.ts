@@ -156,6 +156,26 @@ describe('the standalone stream of a channel', () => {
     expect(sharers.map(({ heard }) => heard.at(-1))).toEqual([expect.stringContaining('prompts'), '<closed>']);
   });
 
+  it('slows the server down for whoever cannot keep up, also one beside others', () => {
+    const states: string[] = [];
+    servers.last.pause = () => states.push('paused');
+    servers.last.resume = () => states.push('resumed');
+    let drained = () => {};
+    const slow: Follower = {
+      ...recorder(),
+      congested: true,
+      onDrain: (resume) => {
+        drained = resume;
+      },
+    };
+    follow();
+    channel().log.follow('', undefined, slow, 'share');
+    servers.last.say({ method: 'notifications/tools/list_changed' });
+    expect(states).toEqual(['paused']);
+    drained();
+    expect(states).toEqual(['paused', 'resumed']);
+  });
+
   describe('a question of the server', () => {
     const answers = () => servers.last.sent.filter(({ id, method }) => id === QUESTION.id && method === undefined);
 

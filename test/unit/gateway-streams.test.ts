@@ -98,6 +98,15 @@ describe('a standalone stream', () => {
     expect(reply.said).toEqual(['{} #*files:5']);
   });
 
+  it('that has ended takes nothing for had by its client', async () => {
+    await listen();
+    const { subscriber } = session.link().last;
+    expect(subscriber.entry(1, Buffer.from('{}'), false, false)).toBe(true);
+    reply.closed = true; // its end has not arrived yet
+    expect(subscriber.entry(2, Buffer.from('{}'), false, false)).toBe(false);
+    expect(reply.said).toHaveLength(1);
+  });
+
   it('says that lists may have changed, where the server is in another instance', async () => {
     await listen();
     const first = session.link();

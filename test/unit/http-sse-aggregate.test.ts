@@ -6,12 +6,15 @@ import type { LiveSession } from '../../src/gateway/mcp/session-cache.ts';
 import { FakeClock, settle } from '../fakes/fake-clock.ts';
 import { type Begun, FakeLink, FakeSession } from '../fakes/fake-link.ts';
 
+const PATIENCE_MS = 10_000;
+
 describe('what is answered on the stream of a client of all servers', () => {
+  let clock: FakeClock;
   let session: FakeSession;
   let conversation: AggregateConversation;
 
   beforeEach(() => {
-    const clock = new FakeClock();
+    clock = new FakeClock();
     session = new FakeSession(clock, ['files', 'pve']);
     const live = { record: session.record, troubles: new Map() } as unknown as LiveSession;
     const { reach, connection } = session;
@@ -82,5 +85,17 @@ describe('what is answered on the stream of a client of all servers', () => {
     lost.lose();
     await settle();
     expect(next.opened).toEqual([]);
+  });
+
+  it('[sse.message] is told once, by another server where the first one takes too long', async () => {
+    session.link('pve').onPost = ({ subscriber }) => subscriber.end('done');
+    const posted = conversation.tell({ jsonrpc: '2.0', id: 1, result: {} });
+    await clock.advance(PATIENCE_MS);
+    await posted;
+    const silent = session.link('files');
+    session.links.set('files', new FakeLink());
+    silent.lose();
+    await settle();
+    expect(told()).toEqual([]);
   });
 });

@@ -4,10 +4,12 @@ import type { ConnectionRecord } from '../../src/core/connection.ts';
 import { HostRefused } from '../../src/core/host-link.ts';
 import { newConnectionId } from '../../src/core/ids.ts';
 import { LocalSignals } from '../../src/core/local-signals.ts';
+import type { ServerRecord } from '../../src/core/session.ts';
 import { Connections } from '../../src/gateway/mcp/connections.ts';
 import { addressOf, endpointOf, placeOf } from '../../src/gateway/mcp/http-sse/address.ts';
+import { isHeld } from '../../src/gateway/mcp/http-sse/held.ts';
 import { HttpSse } from '../../src/gateway/mcp/http-sse/http-sse.ts';
-import { SessionCache } from '../../src/gateway/mcp/session-cache.ts';
+import { type LiveSession, SessionCache } from '../../src/gateway/mcp/session-cache.ts';
 import { Tokens } from '../../src/sessions/tokens.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { FakeClock, settle } from '../fakes/fake-clock.ts';
@@ -155,21 +157,13 @@ describe('a stream of HTTP+SSE', () => {
     expect(follows().every(({ left }) => left)).toBe(true);
   });
 
-  it('[sse.adopt] that has ended already puts back an answer that comes then, and nothing else', async () => {
+  it('[sse.adopt] that has ended already leaves what comes then to the next one', async () => {
     const reply = await open();
     await initialize(reply.id);
     reply.closed = true; // its end has not arrived yet
     const said = reply.said.length;
     const [follow] = follows();
-    const posts = () =>
-      session
-        .link()
-        .begun.filter(({ kind }) => kind === 'post')
-        .slice(1);
-    follow?.subscriber.entry(5, Buffer.from('{"jsonrpc":"2.0","method":"x"}'), false, false);
-    follow?.subscriber.entry(6, Buffer.from('{"jsonrpc":"2.0","id":1,"result":{}}'), false, false);
-    await settle();
-    expect(posts().map(({ message }) => message)).toEqual([{ jsonrpc: '2.0', id: 1, result: {} }]);
+    expect(follow?.subscriber.entry(5, Buffer.from('{"jsonrpc":"2.0","id":1,"result":{}}'), false, false)).toBe(false);
     expect(reply.said).toHaveLength(said);
   });
 
@@ -294,5 +288,88 @@ describe('a stream of HTTP+SSE', () => {
     }
     const { id } = await open();
     expect(await stored()).toEqual([...made.slice(1), id]);
+  });
+
+  it('[sse.adopt] knows for how long nobody has come back, whatever else is opened', async () => {
+    const servers = { ...session.record.servers, other: session.record.servers.files as ServerRecord };
+    const before = session.record;
+    session.record = { ...before, version: before.version + 1, servers };
+    await store.replace(session.record);
+    signals.publish(session.record.id);
+    const oldest = await added();
+    await clock.advance(1);
+    await added();
+    const first = await open();
+    first.close();
+    await store.remove(session.record.id, first.id);
+    await clock.advance(ORPHANED_MS / 2);
+    const other = new FakeReply();
+    const { id } = await added({ server: 'other' });
+    void sse.open({ ...exchange('/sse/other', {}, other), server: 'other' });
+    await settle();
+    other.close();
+    await store.remove(session.record.id, id); // not one too many
+    await clock.advance(ORPHANED_MS / 2 + 1);
+    await open();
+    expect(await stored()).not.toContain(oldest.id);
+  });
+
+  it('[sse.adopt] never ends a connection whose server cannot say whether somebody listens', async () => {
+    const oldest = await added();
+    await clock.advance(1);
+    await added();
+    const { files } = session.record.servers;
+    const state = {
+      phase: 'failed',
+      incarnation: 1,
+      since: 0,
+      reason: 'it is broken',
+      failures: 9,
+      retryAt: 1,
+    } as const;
+    const down = {
+      ...session.record,
+      version: session.record.version + 1,
+      servers: { files: { ...files, state } as ServerRecord },
+    };
+    session.record = down;
+    await store.replace(down);
+    signals.publish(down.id);
+    await settle();
+    (await open()).close();
+    await clock.advance(ORPHANED_MS + 1);
+    await open();
+    expect(await stored()).toContain(oldest.id);
+  });
+
+  it('[sse.adopt] opens no channel to find out whether a connection is an orphan', async () => {
+    const both = new FakeSession(clock, ['files', 'pve']);
+    const ready = (name: string): ServerRecord => {
+      const instance = { name: '1', endpoint: { kind: 'unix', path: name }, startedAt: 0 } as const;
+      return { desired: 'running', generation: 0, state: { phase: 'ready', incarnation: 1, since: 0, instance } };
+    };
+    const servers = { files: ready('files'), pve: ready('pve') };
+    const live = { record: { ...both.record, servers } } as unknown as LiveSession;
+    both.link('files').recall = async () => Buffer.from(JSON.stringify(both.connection));
+    expect(await isHeld({ reach: both.reach, clock }, live, both.connection)).toBe(false);
+    expect(both.link('pve').opened).toEqual([]); // its instance is a new one
+  });
+
+  it('[sse.message] tells the outcome of a call, also where its server comes back late', async () => {
+    const { id } = await added();
+    session.link().onPost = () => {};
+    const call = { jsonrpc: '2.0', id: 7, method: 'tools/call', params: {} };
+    const posted = exchange(`/messages/?session_id=${id}.files`, {}, new FakeReply());
+    await sse.post(posted, call, Buffer.from(JSON.stringify(call)));
+    const lost = session.link();
+    session.links.delete('files');
+    lost.lose();
+    await clock.advance(60_000); // longer than a request is held
+    const next = new FakeLink('another');
+    next.onPost = ({ subscriber }) => subscriber.end('done');
+    session.links.set('files', next);
+    await clock.advance(60_000);
+    const outcome = { id: 7, error: { message: expect.stringContaining('unknown') } };
+    expect(next.begun.map(({ message }) => message)).toMatchObject([outcome]);
   });
 });

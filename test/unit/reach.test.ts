@@ -1,8 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { StoreEmptied, StoreUnavailable } from '../../src/core/errors.ts';
 import type { ServerState, SessionRecord } from '../../src/core/session.ts';
+import { Reach } from '../../src/gateway/mcp/reach.ts';
+import { newTarget } from '../../src/gateway/mcp/single-conversation.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeSession } from '../fakes/fake-link.ts';
+import { ControlPlane } from '../support/control-plane.ts';
+import { connectionRecord } from '../support/records.ts';
 
 const HOLD_MS = 1000; // of a FakeSession
 
@@ -19,7 +23,7 @@ describe('reaching a server', () => {
     const reached = session.reach.to(session.target());
     await clock.advance(HOLD_MS / 2);
     session.failures.clear();
-    await clock.advance(HOLD_MS / 2);
+    await clock.advance(HOLD_MS);
     expect((await reached).link).toBe(session.link());
   });
 
@@ -36,6 +40,20 @@ describe('reaching a server', () => {
   it('does not wait for an emptied store, for which whoever looked has waited', async () => {
     session.failures.set('files', new StoreEmptied());
     await expect(session.reach.to(session.target())).rejects.toBeInstanceOf(StoreEmptied);
+  });
+});
+
+describe('closing a channel', () => {
+  it('starts no server', async () => {
+    const plane = new ControlPlane();
+    const { sessions, signals, clock, keys } = plane;
+    const links = { to: () => Promise.reject(new Error('nobody is there')), [Symbol.asyncDispose]: async () => {} };
+    const reach = new Reach({ sessions, keys, links, signals, clock, holdMs: HOLD_MS });
+    const record = await plane.open({ lazy: true });
+    const closed = reach.close(newTarget(record, connectionRecord(record.id), 'filesystem', true));
+    await clock.advance(10 * HOLD_MS);
+    await closed;
+    expect((await sessions.get(record.id)).servers).toEqual(record.servers);
   });
 });
 

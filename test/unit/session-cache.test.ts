@@ -8,7 +8,7 @@ import { createLogger } from '../../src/telemetry/logger.ts';
 import { FakeClock, settle } from '../fakes/fake-clock.ts';
 import { FakeReply } from '../fakes/fake-reply.ts';
 import { MemoryStore } from '../fakes/memory-store.ts';
-import { IDLE, sessionRecord } from '../support/records.ts';
+import { connectionRecord, IDLE, sessionRecord } from '../support/records.ts';
 
 const log = createLogger({ level: 'error' });
 const HOLD_MS = 10_000;
@@ -153,5 +153,16 @@ describe('the sessions that a gateway knows', () => {
         .then(settle)
         .then(() => cache.admit(token)),
     ).rejects.toMatchObject(over);
+  });
+
+  it('have no connection any more that another replica has ended, whoever asks while that is looked up', async () => {
+    const live = await cache.admit(token);
+    const connection = connectionRecord(record.id);
+    live.conversations.set(connection.id, { record: connection } as never);
+    signals.publish(record.id);
+    await settle();
+    await cache.admit(token);
+    const asked = [1, 2].map(() => cache.conversation(live, connection.id));
+    expect(await Promise.all(asked)).toEqual([undefined, undefined]);
   });
 });

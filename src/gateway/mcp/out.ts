@@ -1,11 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import type { AppError } from '../../core/errors.ts';
+import type { Clock } from '../../core/clock.ts';
+import { type AppError, asAppError, type ErrorCode } from '../../core/errors.ts';
 import type { RpcMessage } from '../../core/json-rpc.ts';
+import { backoffDelay } from '../../core/retry.ts';
 import type { IncomingRequest } from './incoming.ts';
 import { postKind } from './post-kind.ts';
 import { Pursuit } from './pursuit.ts';
 import type { Reach } from './reach.ts';
 import type { Target } from './target.ts';
+
+const BACKOFF = { baseMs: 1000, maxMs: 30_000 };
+/** How long the outcome of a call is kept for a server that does not come back, milliseconds. */
+const OUTCOME_MS = 10 * 60_000;
+/** Nobody is there any more who could be told. */
+const OVER: ReadonlySet<ErrorCode> = new Set(['session.over', 'connection.over', 'server.unknown']);
 
 /**
  * Posts a request whose answer, and what belongs to it, goes to the standalone stream. Resolves when it is on its way.
@@ -37,17 +45,35 @@ export function postOut(
 
 /**
  * Puts a message of this gateway's onto the standalone stream; resolves when the host has it.
+ * @param signal nobody waits for that any more: it is not tried again
  * @throws AppError if no host can be reached
  */
-export function tell(reach: Reach, target: Target, message: RpcMessage): Promise<void> {
+export function tell(reach: Reach, target: Target, message: RpcMessage, signal?: AbortSignal): Promise<void> {
   const post = { key: randomUUID(), kind: { type: 'own' }, payload: JSON.stringify(message) } as const;
   return new Promise((resolve, reject) => {
-    new Pursuit(reach, target, (link, subscriber) => link.post(target.connection, post, subscriber), {
+    const pursuit = new Pursuit(reach, target, (link, subscriber) => link.post(target.connection, post, subscriber), {
       entry: () => {},
       end: () => resolve(),
       failed: reject,
       // To an instance that has ended, perhaps before anybody read it: the next one knows nothing of it.
       moved: () => {},
     }).start();
+    signal?.addEventListener('abort', () => pursuit.leave(), { once: true });
   });
+}
+
+/**
+ * Tells what became of a request that was on its way: its client has nothing else to go by. Where no host can be reached it
+ * is tried again, since the client's stream, too, goes on only when one can.
+ */
+export async function tellOutcome(clock: Clock, tellIt: () => Promise<void>): Promise<void> {
+  const deadline = clock.now() + OUTCOME_MS;
+  for (let failures = 1; ; failures++) {
+    try {
+      return await tellIt();
+    } catch (error) {
+      if (OVER.has(asAppError(error).code) || clock.now() >= deadline) return;
+    }
+    await clock.sleep(backoffDelay(BACKOFF, failures, Math.random()));
+  }
 }

@@ -4,13 +4,13 @@ import { AppError } from '../../core/errors.ts';
 import { type HostLink, type HostLinks, HostRefused, LinkLost } from '../../core/host-link.ts';
 import type { ConnectionId } from '../../core/ids.ts';
 import { backoffDelay } from '../../core/retry.ts';
-import type { SessionRecord } from '../../core/session.ts';
+import { type SessionRecord, serverOf } from '../../core/session.ts';
 import type { Signals } from '../../core/signals.ts';
 import { within } from '../../core/within.ts';
 import { sessionOver } from '../../sessions/await-record.ts';
 import type { InstanceKeys } from '../../sessions/instance-keys.ts';
 import { isOutage } from '../../sessions/outlast.ts';
-import type { Sessions } from '../../sessions/sessions.ts';
+import type { ReadyServer, Sessions } from '../../sessions/sessions.ts';
 import type { Reached, ServerFacts, Target } from './target.ts';
 
 const BACKOFF = { baseMs: 50, maxMs: 1000 };
@@ -22,7 +22,7 @@ const CLOSE_MS = 5000;
 const RECALL_MS = 2000;
 
 export interface ReachOptions {
-  readonly sessions: Pick<Sessions, 'awaitReady'>;
+  readonly sessions: Pick<Sessions, 'awaitReady' | 'get'>;
   readonly keys: InstanceKeys;
   readonly links: HostLinks;
   readonly signals: Signals;
@@ -54,14 +54,16 @@ export class Reach {
     return target.reaching;
   }
 
-  /** Closes the target's channel, whoever opened it, if its instance can be reached; it is not opened again from here. */
+  /**
+   * Closes the target's channel, whoever opened it, if its instance runs and can be reached; it is not opened again from here.
+   */
   async close(target: Target): Promise<void> {
     target.closed = true;
     const late = () => busy(target);
     await within(this.#options.clock, CLOSE_MS, late, async (signal) => {
       await target.reaching?.catch(() => {});
-      const link = target.link && !target.link.lost ? target.link : await this.#link(target, signal);
-      await link.close(target.connection);
+      const link = target.link && !target.link.lost ? target.link : await this.#runningLink(target, signal);
+      await link?.close(target.connection);
     }).catch(() => {});
   }
 
@@ -97,8 +99,19 @@ export class Reach {
   }
 
   async #link(target: Target, signal: AbortSignal): Promise<HostLink> {
-    const { sessions, keys, links } = this.#options;
-    const { record, state } = await sessions.awaitReady(target.session.id, target.server, signal);
+    const ready = await this.#options.sessions.awaitReady(target.session.id, target.server, signal);
+    return this.#linkTo(target, ready, signal);
+  }
+
+  /** Undefined: it does not run, and is not started for this. */
+  async #runningLink(target: Target, signal: AbortSignal): Promise<HostLink | undefined> {
+    const record = await this.#options.sessions.get(target.session.id);
+    const state = serverOf(record, target.server)?.state;
+    return state?.phase === 'ready' ? this.#linkTo(target, { record, state }, signal) : undefined;
+  }
+
+  #linkTo(target: Target, { record, state }: ReadyServer, signal: AbortSignal): Promise<HostLink> {
+    const { keys, links } = this.#options;
     // The terminal has another session by now, to which this connection does not belong.
     if (record.nonce !== target.session.nonce) throw sessionOver();
     const secret = keys.secretOf(record, target.server, state.incarnation);

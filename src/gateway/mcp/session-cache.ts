@@ -150,11 +150,13 @@ export class SessionCache implements Disposable {
   /** A connection that this replica knows, unless another one has ended it. */
   async conversation(live: LiveSession, id: ConnectionId): Promise<Conversation | undefined> {
     const conversation = live.conversations.get(id);
-    if (!conversation || !live.unsure.delete(id)) return conversation;
+    const { unsure } = live;
+    if (!conversation || !unsure.has(id)) return conversation;
     // An outage takes nothing from those who are served.
     const there = await this.#options.store.find(live.record.id, id).catch(() => conversation.record);
+    unsure.delete(id); // only now: whoever asked meanwhile waits for the same answer
     if (there?.createdAt === conversation.record.createdAt) return conversation;
-    live.conversations.delete(id); // ended, or opened anew
+    if (live.conversations.get(id) === conversation) live.conversations.delete(id); // ended, or opened anew
     return undefined;
   }
 

@@ -8,7 +8,7 @@ import type { Conversation } from './conversation.ts';
 import type { RequestCursor, StandaloneCursor } from './event-id.ts';
 import type { IncomingNotice, IncomingRequest } from './incoming.ts';
 import { postCancellation, postNotice } from './notice.ts';
-import { postOut, tell } from './out.ts';
+import { postOut, tell, tellOutcome } from './out.ts';
 import type { Reach } from './reach.ts';
 import type { Reply } from './reply.ts';
 import { RequestStream } from './request-stream.ts';
@@ -69,8 +69,9 @@ export class SingleConversation implements Conversation {
 
   async post(incoming: IncomingRequest): Promise<void> {
     const { id } = incoming.message;
-    await postOut(this.#options.reach, this.#target, incoming, (error) => {
-      void this.tell(rpcError(id, error.rpcCode, error.message, error.data)).catch(() => {});
+    const { reach, clock } = this.#options;
+    await postOut(reach, this.#target, incoming, (error) => {
+      void tellOutcome(clock, () => this.tell(rpcError(id, error.rpcCode, error.message, error.data)));
     });
   }
 

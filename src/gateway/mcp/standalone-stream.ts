@@ -19,7 +19,7 @@ const LISTS = ['tools', 'prompts', 'resources'] as const;
 const UNKNOWN = '';
 
 /** What of a client's answer is needed to send it what belongs to no request. */
-export type StandaloneReply = Pick<Reply, 'congested' | 'onClose' | 'onDrain' | 'stream' | 'send' | 'end'>;
+export type StandaloneReply = Pick<Reply, 'closed' | 'congested' | 'onClose' | 'onDrain' | 'stream' | 'send' | 'end'>;
 
 /** Joins what servers say by themselves, and ask, to a client's GET stream. */
 export class StandaloneStream {
@@ -69,6 +69,7 @@ export class StandaloneStream {
     const { server } = target;
     const sink: Sink = {
       entry: (offset, payload, _last, own) => {
+        if (this.#reply.closed) return false; // it has ended already: the host keeps this for whoever listens next
         const translated = translate && !own ? translate(payload) : payload;
         this.#offsets.set(server, offset);
         if (translated) this.#reply.send(translated, () => standaloneEventId(this.#offsets), false);

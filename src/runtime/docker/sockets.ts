@@ -84,13 +84,13 @@ export class Sockets {
     this.#directory(join(this.#root, slot.session), CLOSED);
     this.#directory(slot.directory, OPEN);
     rotateAudit(join(slot.directory, AUDIT));
-    for (const name of [LEDGER, AUDIT]) this.#makeFile(join(slot.directory, name));
+    for (const name of [LEDGER, AUDIT]) this.#makeFile(join(slot.directory, name), FILE_OPEN);
   }
 
   /** Nothing more can be made in a slot's directory. */
   close(slot: Slot): void {
     chmodSync(slot.directory, CLOSED);
-    for (const name of [LEDGER, AUDIT]) this.#setFile(join(slot.directory, name), FILE_CLOSED);
+    for (const name of [LEDGER, AUDIT]) this.#makeFile(join(slot.directory, name), FILE_CLOSED);
   }
 
   /** Removes what is of one instance. What it leaves to the next one goes with the session. */
@@ -105,10 +105,10 @@ export class Sockets {
   }
 
   /** One that is not what it should be is made anew. */
-  #makeFile(path: string): void {
-    if (this.#setFile(path, FILE_OPEN)) return;
+  #makeFile(path: string, mode: number): void {
+    if (this.#setFile(path, mode)) return;
     rmSync(path, { recursive: true, force: true });
-    this.#setFile(path, FILE_OPEN);
+    this.#setFile(path, mode);
   }
 
   /** False: it is not a file of this user's. By its descriptor, since an instance could have put a link there. */
@@ -118,7 +118,7 @@ export class Sockets {
     try {
       file = openSync(path, O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_RDWR, mode);
       const found = fstatSync(file);
-      if (!found.isFile() || found.nlink > 1) return false;
+      if (!found.isFile() || found.nlink > 1 || found.uid !== process.geteuid?.()) return false;
       if (found.gid !== this.#group) fchownSync(file, -1, this.#group);
       fchmodSync(file, mode);
       return true;

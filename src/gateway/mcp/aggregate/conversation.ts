@@ -10,7 +10,7 @@ import type { Conversation } from '../conversation.ts';
 import type { RequestCursor, StandaloneCursor } from '../event-id.ts';
 import type { IncomingNotice, IncomingRequest } from '../incoming.ts';
 import { postCancellation, postNotice } from '../notice.ts';
-import { postOut, tell } from '../out.ts';
+import { postOut, tell, tellOutcome } from '../out.ts';
 import type { Reply } from '../reply.ts';
 import { RequestStream } from '../request-stream.ts';
 import type { LiveSession } from '../session-cache.ts';
@@ -114,8 +114,9 @@ export class AggregateConversation implements Conversation {
       return;
     }
     const { server, incoming: own } = this.#routed(incoming);
-    await postOut(this.#options.reach, this.#target(server), own, (error) => {
-      void this.tell(failure(error)).catch(() => {});
+    const { reach, clock } = this.#options;
+    await postOut(reach, this.#target(server), own, (error) => {
+      void tellOutcome(clock, () => this.tell(failure(error)));
     });
   }
 
@@ -125,7 +126,7 @@ export class AggregateConversation implements Conversation {
     let failure: unknown = new AppError('server.stopped', 'No server of this session runs');
     for (const server of this.#servers()) {
       try {
-        await this.#patiently(server, () => tell(reach, this.#target(server), message));
+        await this.#patiently(server, (signal) => tell(reach, this.#target(server), message, signal));
         return;
       } catch (error) {
         failure = error;

@@ -66,7 +66,7 @@ export class Adoption {
       .sort((a, b) => b.createdAt - a.createdAt);
     const [newest] = known;
     if (!newest) return { id: newConnectionId() };
-    const [orphan, ...others] = await this.#orphansOf(live, known, all.length);
+    const [orphan, ...others] = await this.#orphansOf(live, known, all);
     if (orphan && others.length === 0) {
       this.#adopted.add(orphan.id);
       reply.onClose(() => this.#adopted.delete(orphan.id));
@@ -78,28 +78,45 @@ export class Adoption {
   }
 
   /**
-   * The orphans among `known`, in its order. All but the first may be ended: those that nobody has come back for, and the last
-   * one where the session has as many connections as it may have.
+   * The orphans among `known`, in its order. All but the first may be ended, if their host says that they are orphans: those that
+   * nobody has come back for, and the last one where the session has as many connections as it may have.
+   * @param all connections of the session
    */
-  async #orphansOf(live: LiveSession, known: readonly ConnectionRecord[], all: number): Promise<ConnectionRecord[]> {
+  async #orphansOf(
+    live: LiveSession,
+    known: readonly ConnectionRecord[],
+    all: readonly ConnectionRecord[],
+  ): Promise<ConnectionRecord[]> {
     const { connections, clock } = this.#options;
     const held = await Promise.all(
       known.map((record) => this.#adopted.has(record.id) || isHeld(this.#options, live, record)),
     );
     const orphans = known.filter((_, n) => !held[n]);
-    const before = this.#orphans.get(live);
     const now = clock.now();
-    const since = new Map(orphans.map(({ id }) => [id, before?.get(id) ?? now]));
-    this.#orphans.set(live, since);
+    const since = this.#since(live, all);
+    for (const [n, { id }] of known.entries()) {
+      if (held[n] === false) since.set(id, since.get(id) ?? now);
+      else since.delete(id);
+    }
     const isOver = ({ id }: ConnectionRecord, n: number): boolean => {
-      if (n === 0) return false;
+      const orphanedAt = since.get(id);
+      if (n === 0 || orphanedAt === undefined) return false;
       const isLast = n === orphans.length - 1;
-      return now - (since.get(id) ?? now) > ORPHANED_MS || (isLast && all >= connections.limit);
+      return now - orphanedAt > ORPHANED_MS || (isLast && all.length >= connections.limit);
     };
     for (const { id } of orphans.filter(isOver)) {
       const conversation = await connections.find(live, id);
       if (conversation) await connections.end(live, conversation);
     }
     return orphans.filter((orphan, n) => !isOver(orphan, n));
+  }
+
+  /** Since when connections of the session are known to be orphans, those alone that there still are. */
+  #since(live: LiveSession, all: readonly ConnectionRecord[]): Map<ConnectionId, number> {
+    const since = this.#orphans.get(live) ?? new Map<ConnectionId, number>();
+    this.#orphans.set(live, since);
+    const ids = new Set(all.map(({ id }) => id));
+    for (const id of since.keys()) if (!ids.has(id)) since.delete(id);
+    return since;
   }
 }

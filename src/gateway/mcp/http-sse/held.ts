@@ -3,33 +3,47 @@ import type { Clock } from '../../../core/clock.ts';
 import type { ConnectionRecord } from '../../../core/connection.ts';
 import { AppError } from '../../../core/errors.ts';
 import { type HostLink, HostRefused } from '../../../core/host-link.ts';
+import type { ServerName } from '../../../core/ids.ts';
 import { serverOf } from '../../../core/session.ts';
 import { within } from '../../../core/within.ts';
 import type { Reach } from '../reach.ts';
 import type { LiveSession } from '../session-cache.ts';
 import { newTarget } from '../single-conversation.ts';
 
-/** A host that does not answer for so long holds no client's stream, milliseconds. */
+/** How long a host may take to say so, milliseconds. */
 const ANSWER_MS = 2000;
 
-/** Whether some replica sends a client what is said in this connection. What nobody has read yet stays unread. */
+/**
+ * Whether some replica sends a client what is said in this connection. What nobody has read yet stays unread.
+ * @returns undefined: no host can say so at the moment, and a client may be waiting for one to come back
+ */
 export async function isHeld(
-  options: { readonly reach: Reach; readonly clock: Clock },
+  { reach, clock }: { readonly reach: Reach; readonly clock: Clock },
   live: LiveSession,
   record: ConnectionRecord,
-): Promise<boolean> {
+): Promise<boolean | undefined> {
   const names = record.server === undefined ? Object.keys(live.record.servers) : [record.server];
-  const running = names.filter((name) => serverOf(live.record, name)?.state.phase === 'ready');
   const late = () => new AppError('server.busy', 'The host does not answer');
-  const held = running.map((name) =>
-    within(options.clock, ANSWER_MS, late, async () => {
-      // A channel that is not there is not opened for this.
-      if (!(await options.reach.recall(live.record, record.id))) return false;
-      const { link } = await options.reach.to(newTarget(live.record, record, name, true));
-      return isFollowed(link, record.id);
-    }).catch(() => false),
+  const asked = names.map((name) =>
+    within(clock, ANSWER_MS, late, () => isHeldBy(reach, live, record, name)).catch(() => undefined),
   );
-  return (await Promise.all(held)).includes(true);
+  const held = await Promise.all(asked);
+  if (held.includes(true)) return true;
+  return held.includes(false) ? false : undefined; // whoever listens listens to every server that runs
+}
+
+async function isHeldBy(
+  reach: Reach,
+  live: LiveSession,
+  record: ConnectionRecord,
+  name: ServerName,
+): Promise<boolean | undefined> {
+  const server = serverOf(live.record, name);
+  if (server?.state.phase !== 'ready') return undefined;
+  // This host alone: a channel that is not there is not opened for this.
+  if (!(await reach.recall({ ...live.record, servers: { [name]: server } }, record.id))) return false;
+  const { link } = await reach.to(newTarget(live.record, record, name, true));
+  return isFollowed(link, record.id);
 }
 
 /** @throws HostRefused | LinkLost */

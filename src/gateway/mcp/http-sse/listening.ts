@@ -20,6 +20,9 @@ export class Listening implements StandaloneReply {
     reply.onClose(() => this.end());
   }
 
+  get closed(): boolean {
+    return this.#over || this.#reply.closed;
+  }
   get congested(): boolean {
     return this.#reply.congested;
   }

@@ -3,7 +3,6 @@ import type { Clock } from '../../../core/clock.ts';
 import type { ConnectionRecord } from '../../../core/connection.ts';
 import { AppError } from '../../../core/errors.ts';
 import type { ConnectionId } from '../../../core/ids.ts';
-import { isResponse, type RpcMessage } from '../../../core/json-rpc.ts';
 import type { Connections } from '../connections.ts';
 import type { Conversation } from '../conversation.ts';
 import { type StandaloneCursor, standaloneEventId } from '../event-id.ts';
@@ -91,10 +90,6 @@ export class SseStream {
   /** Resolves when nothing more comes: the connection was closed, or another stream of it has taken over. */
   #listen(conversation: Conversation, cursor: StandaloneCursor | undefined, mode?: FollowMode): Promise<void> {
     const send = (payload: Buffer, place: string | undefined): void => {
-      if (this.#reply.closed) {
-        putBack(conversation, payload);
-        return;
-      }
       if (place !== undefined) this.#place = this.#idOf(place);
       this.#send('message', payload);
     };
@@ -140,13 +135,4 @@ export class SseStream {
     // The fields of an event may come in any order (HTML, "Interpreting an event stream").
     this.#reply.send(data, () => `${this.#place}\nevent: ${event}`, false);
   }
-}
-
-/**
- * An answer came when the stream had ended already: the host takes it for sent, and most clients do not say where they were. A
- * client that does may get it twice, and ignores one of the two.
- */
-function putBack(conversation: Conversation, payload: Buffer): void {
-  const message = JSON.parse(payload.toString()) as RpcMessage;
-  if (isResponse(message)) void conversation.tell(message).catch(() => {}); // as lost as it was
 }
