@@ -32,7 +32,7 @@ describe('the shipped catalogue', () => {
     expect(catalogue.get('proxmox')).toMatchObject({
       transport: 'module',
       command: '${dist}/servers/proxmox.js',
-      variables: ['PROXMOX_HOST', 'PROXMOX_USER', 'PROXMOX_TOKEN', 'PROXMOX_PASSWORD'],
+      variables: ['PROXMOX_HOST', 'PROXMOX_USER', 'PROXMOX_TOKEN', 'PROXMOX_PASSWORD', 'PROXMOX_FINGERPRINT'],
       files: { 'proxmox-config.json': new URL('../../config/proxmox-config.json', import.meta.url).pathname },
     });
   });
