@@ -6,8 +6,13 @@ import type { Account } from '../core/people.ts';
 
 /** Failures within this time count together, milliseconds. */
 const WINDOW_MS = 5 * 60_000;
-/** Failures after which nobody may try any more: for an account, wherever from; from an address, whatever account. */
+/**
+ * Failures after which nobody may try any more: for an account, from wherever nobody got into it before, and from each place
+ * where somebody did (so strangers keep nobody out); from an address, whatever account.
+ */
 const LIMIT = { account: 10, address: 30 } as const;
+/** How long an address is known after a login, milliseconds. */
+const KNOWN_MS = 30 * 24 * 3_600_000;
 /** Passwords that are looked at at once: each takes 16 MiB of memory. */
 const AT_ONCE = 2;
 /** Logins that may wait for that. */
@@ -39,14 +44,19 @@ export class Login {
    * Throws `auth.invalid`, `auth.throttled`, `StoreUnavailable`.
    */
   async check(name: string, password: string, address: string): Promise<Account> {
-    const subjects = { account: keyOf('account', name), address: keyOf('address', address) };
+    const place = JSON.stringify([name, address]);
+    const known = keyOf('known', place);
     await this.#turn();
     try {
+      const isKnown = await this.#options.operations.marked(known);
+      const [anywhere, here] = [keyOf('account', name), keyOf('place', place)];
+      const subjects = { account: isKnown ? here : anywhere, address: keyOf('address', address) };
       for (const subject of Object.values(subjects)) await this.#refuseBlocked(subject);
       const { accounts, operations } = this.#options;
       const account = accounts().find((one) => one.name === name);
       if (await matches(account, password, accounts())) {
-        await operations.clear(subjects.account);
+        for (const subject of [anywhere, here]) await operations.clear(subject);
+        await operations.mark(known, KNOWN_MS);
         return account as Account;
       }
       for (const [kind, subject] of Object.entries(subjects)) {

@@ -19,13 +19,20 @@ const CODE_BY_STATUS: Readonly<Record<number, ErrorCode>> = {
   503: 'store.unavailable',
 };
 
+const isLate = ({ name }: Error): boolean => name === 'TimeoutError' || name === 'AbortError';
+
+/** What it means that nothing came back, or not in time. */
+export function silenceOf(url: string, error: NodeJS.ErrnoException): string {
+  if (isLate(error)) return `the manager at ${url} did not answer in time`;
+  return `the manager is not running: nothing answers at ${url} (${error.code ?? error.message})`;
+}
+
 /** Nothing came back, or not in time. */
 export function unreachable(url: string, error: NodeJS.ErrnoException): AppError {
-  const late = error.name === 'TimeoutError' || error.name === 'AbortError';
-  const message = late
-    ? `the manager at ${url} did not answer in time: look at its log, or start it again with 'npm start' in the project's folder`
-    : `the manager is not running: nothing answers at ${url} (${error.code ?? error.message}). Start it with 'npm start' in the project's folder`;
-  return new AppError('manager.unreachable', message, { cause: error });
+  const remedy = isLate(error)
+    ? ": look at its log, or start it again with 'npm start' in the project's folder"
+    : ". Start it with 'npm start' in the project's folder";
+  return new AppError('manager.unreachable', `${silenceOf(url, error)}${remedy}`, { cause: error });
 }
 
 /** The error that the manager answered: an `ApiError`, or one of the admin API with its text alone. */

@@ -49,7 +49,7 @@ export async function logs(io: CliIo, server: string | undefined, options: LogsO
   const unread = untilUnread(io.stdout);
   try {
     for await (const line of options.follow
-      ? followed(io, session, query, unread)
+      ? followed(io, options.session, session, query, unread)
       : asked(io, session, query, unread)) {
       show(line);
     }
@@ -74,16 +74,20 @@ async function* asked(
 /** Comes back after a break to the time of the last line, and leaves out what it has had of that time. */
 async function* followed(
   io: CliIo,
-  session: ChosenSession,
-  first: Query,
+  chosen: string | undefined,
+  first: ChosenSession,
+  asFirst: Query,
   signal: AbortSignal,
 ): AsyncGenerator<LogLine> {
-  let query = first;
+  let session = first;
+  let query = asFirst;
   let last: LogLine['time'] | undefined;
   let had = new Set<string>();
   let failures = 0;
   for (;;) {
     try {
+      // What opens it may have run out meanwhile; a terminal's token does not.
+      if (failures > 0 && chosen !== undefined) session = await chosenSession(io, chosen);
       for await (const line of asked(io, session, query, signal)) {
         failures = 0;
         const key = JSON.stringify(line);

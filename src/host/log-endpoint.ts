@@ -4,8 +4,11 @@ import type { LogRing } from './log-ring.ts';
 import { readJson } from './read-body.ts';
 import type { ServerLog } from './server-log.ts';
 
-/** Bytes that may wait for somebody who follows; who is slower than the log is cut off, and may come back. */
-const WAITING = 1 << 20;
+/**
+ * Bytes that may wait for somebody who reads; who is slower than the log is cut off, and may come back. More than a whole ring
+ * takes, whose lines JSON may write with six bytes for each character.
+ */
+const WAITING = 4 << 20;
 
 /**
  * Answers a request that is about the log (core/host-logs.ts): `GET /logs`, `NumberedLine`s, one JSON text a line;

@@ -33,10 +33,10 @@ export class ServerLog implements Logger {
   /** Whose log it is. @param variables those whose names say so are secrets */
   belongsTo(server: string, variables: Readonly<Record<string, string>>): void {
     this.#server = server;
-    const found = Object.entries(variables).filter(
-      ([name, value]) => SECRET.test(name) && value.length >= SHORTEST_SECRET,
-    );
-    this.#secrets = found.map(([, value]) => value);
+    // One of several lines is written line by line.
+    const parts = Object.entries(variables).flatMap(([name, value]) => (SECRET.test(name) ? value.split(/\r?\n/) : []));
+    // The longest first: another may be a part of it.
+    this.#secrets = parts.filter((part) => part.length >= SHORTEST_SECRET).sort((a, b) => b.length - a.length);
   }
 
   /** What is below its level is left out until its time, then what is below `info`. */
@@ -101,9 +101,9 @@ export class ServerLog implements Logger {
   }
 
   #safe(text: string): string {
-    let safe = text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text;
+    let safe = text;
     for (const secret of this.#secrets) safe = safe.replaceAll(secret, '[redacted]');
-    return safe;
+    return safe.length > LONGEST ? `${safe.slice(0, LONGEST)}...` : safe;
   }
 }
 

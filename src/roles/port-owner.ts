@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 
 /** A process that listens on a TCP port of this machine. */
 export interface PortOwner {
@@ -27,7 +28,8 @@ export function portOwner(port: number, proc = '/proc'): PortOwner | undefined {
   for (const pid of orElse(() => readdirSync(proc), []).filter((name) => /^\d+$/.test(name))) {
     const open = orElse(() => readdirSync(`${proc}/${pid}/fd`), []);
     if (open.some((fd) => sockets.has(orElse(() => readlinkSync(`${proc}/${pid}/fd/${fd}`), ''))))
-      return { pid: Number(pid), program: orElse(() => readFileSync(`${proc}/${pid}/comm`, 'utf8').trim(), '?') };
+      // Not `comm`: it is the name of the main thread, which Node calls "MainThread".
+      return { pid: Number(pid), program: orElse(() => basename(readlinkSync(`${proc}/${pid}/exe`)), '?') };
   }
   return undefined;
 }

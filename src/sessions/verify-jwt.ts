@@ -35,7 +35,8 @@ export function unverifiedJwt(
 ): { readonly kid: string | undefined; readonly claims: jwt.JwtPayload } | undefined {
   try {
     const decoded = jwt.decode(token, { complete: true });
-    const claims = typeof decoded?.payload === 'object' ? decoded.payload : {};
+    // `null` is JSON too.
+    const claims = typeof decoded?.payload === 'object' ? (decoded.payload ?? {}) : {};
     return decoded ? { kid: decoded.header.kid, claims } : undefined;
   } catch {
     return undefined; // its payload is not JSON

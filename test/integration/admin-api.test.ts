@@ -123,6 +123,57 @@ describe('what operators look at and do', () => {
     expect(health.session_details).toEqual([{ session_id: id, is_terminated: true, owner }]);
   });
 
+  it('gives the whole of a long log', async () => {
+    const { id } = await server.open('dora', 'pts_1');
+    const state = await server.plane.state(id, 'filesystem');
+    if (state.phase !== 'ready' || state.instance.endpoint.kind !== 'unix') throw new Error('it is not ready');
+    const entry = { server: 'filesystem', level: 'info', text: 'x'.repeat(8000) } as const;
+    server.plane.hosts.logs.set(state.instance.endpoint.path, Array(1000).fill(entry));
+    const headers = { authorization: `Bearer ${server.parts.tokenOf('dora')}` };
+    const answer = await fetch(`${server.url}/api/sessions/${id}/logs`, { headers });
+    expect((await answer.text()).trimEnd().split('\n')).toHaveLength(1000);
+  });
+
+  it('ends a log that somebody follows who was logged out meanwhile', async () => {
+    const { id } = await server.open('dora', 'pts_1');
+    const login = await call('POST', '/admin/api/login', { body: { username: 'dora', password: PASSWORD } });
+    const { token } = login.json;
+    const headers = { authorization: `Bearer ${token}` };
+    const answer = await fetch(`${server.url}/api/sessions/${id}/logs?follow=true`, { headers });
+    let ended = false;
+    const read = answer.text().then(() => {
+      ended = true;
+    });
+    await server.plane.clock.advance(10_000);
+    expect(ended).toBe(false);
+    await call('POST', '/admin/api/logout', { token });
+    await eventually('the log ends', async () => {
+      await server.plane.clock.advance(2000);
+      return ended;
+    });
+    await read;
+  });
+
+  it('[admin.roles] health tells developers no names of machines, and operators all', async () => {
+    const report = { version: '1', machine: 'secret-host', startedAt: 1, at: 1, troubles: ['redis.internal is slow'] };
+    await server.parts.operations.announce({ ...report, id: 'g1', role: 'gateway', draining: true }, 60_000);
+    const health = (as: string) => call('GET', '/admin/api/sessions/health', { as });
+    const [seen, all] = [await health('dora'), await health('olga')];
+    expect(seen.json.reasons.map(({ code }: { code: string }) => code)).toContain('replica.trouble');
+    expect(seen.text).not.toMatch(/secret-host|redis\.internal/);
+    expect(seen.json.replicas).toEqual([]);
+    expect(all.json.replicas).toMatchObject([{ machine: 'secret-host' }]);
+    expect(all.json.reasons.map(({ detail }: { detail?: string }) => detail).join()).toContain('redis.internal');
+  });
+
+  it("[admin.roles] recover leaves somebody else's session as it was", async () => {
+    const { id } = await server.open('eve', 'pts_1');
+    const deadline = await server.plane.store.deadline(id);
+    await server.plane.clock.advance(60_000);
+    expect((await post('/sessions/recover', 'dora', { old_session_id: id })).status).toBe(404);
+    expect(await server.plane.store.deadline(id)).toBe(deadline);
+  });
+
   it('lists sessions in pages, by owner, server and state', async () => {
     server.plane.hosts.refusals.set('proxmox', new Error('no'));
     const ids: string[] = [];

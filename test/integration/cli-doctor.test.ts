@@ -97,6 +97,8 @@ describe('doctor', () => {
         remedy: expect.stringContaining('npm start'),
       }),
     ]);
+    expect(of('gateway')[0]?.text).not.toContain('npm start');
+    expect(of('session')[0]?.text).toBe('not looked at: the manager does not answer');
     expect(of('node')[0]?.status).toBe('ok');
     await manager.listen();
     await rm(join(manager.stateDirectory, 'manager.json'));

@@ -41,7 +41,9 @@ describe('mcp-config', () => {
   });
 
   it('writes a new file, in a new folder where there must be one', async () => {
-    expect((await run('mcp-config --write --client vscode')).code).toBe(0);
+    const { code, stderr } = await run('mcp-config --write --client vscode');
+    expect(code).toBe(0);
+    expect(stderr).toBe(".vscode/mcp.json written ('mcp-config --undo --client vscode' takes it back)\n");
     const written = JSON.parse(await readFile(join(folder, '.vscode/mcp.json'), 'utf8'));
     expect(written.servers.session.args[0]).toBe('connect');
   });

@@ -1,9 +1,11 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import { Directories } from '../../src/servers/filesystem/directories.ts';
+import { Inventory } from '../../src/servers/filesystem/watch/inventory.ts';
+import { Journal } from '../../src/servers/filesystem/watch/journal.ts';
 import { Journals } from '../../src/servers/filesystem/watch/journals.ts';
 import { Watches } from '../../src/servers/filesystem/watch/watches.ts';
 import { eventually } from '../support/eventually.ts';
@@ -47,6 +49,33 @@ it('refuses a directory with too many files, and a watch too many', async () => 
   for (const name of ['d0', 'd1']) await watches.start(join(root, name), OPTIONS, 'test');
   await expect(watches.start(join(root, 'd2'), OPTIONS, 'test')).rejects.toThrow('stop one with fs_watch_stop');
   expect(watches.list()).toHaveLength(2);
+});
+
+it('refuses a watch too many also when all are started at once', async () => {
+  const { workspace: root } = await place();
+  const names = ['d0', 'd1', 'd2', 'd3'].map((name) => join(root, name));
+  for (const name of names) await mkdir(name);
+  const watches = await open(root, {});
+  const outcomes = await Promise.allSettled(names.map((name) => watches.start(name, OPTIONS, 'test')));
+  expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'fulfilled', 'rejected', 'rejected']);
+  expect(watches.list()).toHaveLength(2);
+  await watches.stop(watches.list()[0]?.id ?? '', 'test');
+  await watches.start(names[3] ?? '', OPTIONS, 'another');
+});
+
+it('writes changes that nobody reads', async () => {
+  const directory = await temporaryDirectory();
+  const limits = { changes: 10, entries: 10 };
+  const inventory = new Inventory(limits);
+  const epochs: [string, number][] = [['e', 0]];
+  const identity = { version: 1 as const, watch: 'w', path: '/', options: OPTIONS, pid: process.pid, epochs };
+  const journal = await Journal.create(join(directory, 'journal'), identity, inventory);
+  if (!journal) throw new Error('it cannot be written');
+  onTestFinished(() => journal.close());
+  inventory.onRecord = (...noted) => journal.add(...noted);
+  for (let n = 1; n <= 5000; n += 1) inventory.observe('f', { type: 'file', signature: n });
+  await eventually('it is in the file', async () => !journal.pending);
+  expect((await stat(join(directory, 'journal'))).size).toBeGreaterThan(5000);
 });
 
 it('ends a watch that outgrows its bound with words that help', async () => {

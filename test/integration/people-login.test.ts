@@ -48,6 +48,16 @@ describe('login', () => {
     expect(await attempt(1, 'ada', PASSWORD)).toMatchObject({ name: 'ada' });
   });
 
+  it('[people.throttle] lets nobody be kept out by strangers: where somebody got in before, only failures from there count', async () => {
+    await attempt(0, 'ada', PASSWORD, '10.0.2.1');
+    for (let n = 0; n < 10; n++) await expect(attempt(n, 'ada', 'wrong', `10.0.1.${n}`)).rejects.toMatchObject(WRONG);
+    await expect(attempt(0, 'ada', PASSWORD, '10.0.1.0')).rejects.toMatchObject(TOO_MANY);
+    expect(await attempt(1, 'ada', PASSWORD, '10.0.2.1')).toMatchObject({ name: 'ada' });
+    await expect(attempt(0, 'ada', PASSWORD, '10.0.1.0')).rejects.toMatchObject(TOO_MANY);
+    for (let n = 0; n < 10; n++) await expect(attempt(n, 'ada', 'wrong', '10.0.2.1')).rejects.toMatchObject(WRONG);
+    await expect(attempt(0, 'ada', PASSWORD, '10.0.2.1')).rejects.toMatchObject(TOO_MANY);
+  });
+
   it('[people.throttle] bars an address after thirty failures, whatever accounts it tried', async () => {
     for (let n = 0; n < 30; n++) await expect(attempt(n, `user${n}`, 'wrong')).rejects.toMatchObject(WRONG);
     await expect(attempt(0, 'bob', PASSWORD)).rejects.toMatchObject(TOO_MANY);

@@ -333,6 +333,19 @@ describe('a client that can ask a person', () => {
     expect(pve.state.guests.has(103)).toBe(false);
   });
 
+  it('[proxmox.person] shows a person what a call of any endpoint sends, but no secret', async () => {
+    const pve = await startPve();
+    const asked: string[] = [];
+    const client = await asking(pve, (message) => {
+      asked.push(message);
+      return { action: 'decline' };
+    });
+    const params = { delete: 'net0', description: 'x'.repeat(500), cipassword: 'hunter2' };
+    await apply(client, 'pve_api_call', { method: 'PUT', path: '/nodes/pve3/qemu/103/config', params });
+    expect(asked).toEqual([expect.stringMatching(/delete=net0, description=x+\.\.\., cipassword=\*\*\*/)]);
+    expect(asked[0]?.length).toBeLessThan(600);
+  });
+
   it.each<[string, ElicitResult]>([
     ['declines', { action: 'decline' }],
     ['goes away', { action: 'cancel' }],

@@ -39,6 +39,12 @@ describe('tokens of people', () => {
     expect(header).toMatchObject({ alg: 'HS256', kid: 'one' });
   });
 
+  it('[people.token] are refused if what they say is no object', async () => {
+    const encode = (text: string) => Buffer.from(text).toString('base64url');
+    for (const claims of ['null', '1', '"x"', '[]'])
+      await refused(`${encode('{"alg":"HS256","typ":"JWT","kid":"one"}')}.${encode(claims)}.${encode('x')}`);
+  });
+
   it('[people.token] are refused without a signature, or with another algorithm or key', async () => {
     const [head, body, signature] = admin().access.split('.') as [string, string, string];
     const none = Buffer.from('{"alg":"none","typ":"JWT","kid":"one"}').toString('base64url');

@@ -61,6 +61,20 @@ describe('what a change takes', () => {
     expect(await taken(path, params)).toBe(gib * GIB);
   });
 
+  it.each<[string, Params, number]>([
+    ['/nodes/n/qemu', { scsi0: ['tank:5'] }, 5],
+    ['/nodes/n/qemu/100/clone', { full: 'on' }, 8],
+    ['/nodes/n/qemu/100/clone', { full: 'YES' }, 8],
+    ['/nodes/n/qemu/100/clone', { full: ['true'] }, 8],
+    ['/nodes/n/qemu/100/clone', { full: 'off' }, 0],
+    ['/nodes/n/lxc', { restore: 'on', ostemplate: 'local:backup/x' }, 8],
+  ])('POST %s %j is %d GiB: flags and lists are read as Proxmox reads them', async (path, params, gib) => {
+    const config = 'scsi0: tank:vm-100-disk-0,size=8G\n';
+    const answers = { get: async (at: string) => (at.includes('extractconfig') ? config : { scsi0: 'x,size=8G' }) };
+    const change = { method: 'POST', path, params, action: '', target: '', guests: [], destructive: false } as const;
+    expect(await storageTaken(answers as unknown as Call, change)).toBe(gib * GIB);
+  });
+
   it('is what a disk grows by', async () => {
     expect(await taken('/nodes/n/qemu/100/resize', { disk: 'scsi0', size: '+2G' }, 'PUT')).toBe(2 * GIB);
   });

@@ -52,6 +52,17 @@ describe('the log of a server', () => {
     return { clock, written, log, said };
   }
 
+  it('has no line of a secret that has several, no rest of one that holds another, and none that is cut', () => {
+    const { log, written } = opened();
+    const key = ['-----BEGIN KEY-----', 'MIIEvQIBADANBg', 'kqhkiG9w0BAQEF', '-----END KEY-----'].join('\n');
+    log.belongsTo('proxmox', { SSH_KEY: `${key}\r\n`, TOKEN: 'hunter', LONG_TOKEN: 'hunter-and-more' });
+    log.stderr(key);
+    log.stderr('it is hunter-and-more');
+    log.stderr(`${'x'.repeat(8186)}hunter-and-more`);
+    const all = JSON.stringify([log.ring.lines({}), written]);
+    for (const part of ['MIIEvQ', 'kqhkiG9w', 'hunter', 'and-more']) expect(all).not.toContain(part);
+  });
+
   it('has the lines that the server wrote, each for itself, and so has the instance', () => {
     const { log, written } = opened();
     log.stderr('one\r\ntwo\n\n');

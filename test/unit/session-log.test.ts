@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { AppError } from '../../src/core/errors.ts';
 import type { SessionRecord } from '../../src/core/session.ts';
 import { Followers } from '../../src/gateway/api/followers.ts';
 import { SessionLog } from '../../src/gateway/api/session-log.ts';
@@ -44,6 +45,34 @@ describe('the log of a session', () => {
     await plane.sessions.stopAll(record.id);
     await settle();
     expect(await log.add(await plane.sessions.get(record.id), entry('proxmox', 'nobody'))).toBe(false);
+  });
+
+  it('says nothing more to whoever followed once the session is over, whatever its hosts still say', async () => {
+    const { plane, record, log } = await opened();
+    const more = Promise.withResolvers<void>();
+    let ended = 0;
+    plane.hosts.lines = async function* () {
+      yield { n: 1, line: { time: 1, server: 'filesystem', stream: 'host', text: 'first' } };
+      await more.promise;
+      yield { n: 2, line: { time: 2, server: 'filesystem', stream: 'host', text: 'late' } };
+      ended += 1;
+    };
+    let over = false;
+    const look = async () => {
+      if (over) throw new AppError('session.over', 'It is over');
+      return record;
+    };
+    const heard: string[] = [];
+    const wanted = { id: record.id, server: 'filesystem', places: new Map() };
+    const following = log.follow(wanted, look, ({ text }) => void heard.push(text), new AbortController().signal);
+    await settle();
+    over = true;
+    await plane.clock.advance(2000);
+    await plane.clock.advance(3000);
+    await following;
+    more.resolve();
+    await settle();
+    expect({ heard, ended }).toEqual({ heard: ['first'], ended: 0 });
   });
 
   it('waits for no host that does not answer', async () => {

@@ -84,8 +84,9 @@ function recoverRoute({ store, signals, sessions, operations }: AdminOptions): A
     target: ({ body }) => body.old_session_id,
     handle: async ({ body, person }) => {
       const id = body.old_session_id;
-      const record = await store.touch(id);
-      if (!record || !mayChange(person, record)) {
+      const found = await store.peek(id);
+      const record = found && mayChange(person, found) ? await store.touch(id) : undefined;
+      if (!record) {
         const { items } = await operations.events({ session: id, limit: 1 });
         throw gone(id, items[0] && mayChange(person, items[0]) ? items[0].reason : undefined);
       }

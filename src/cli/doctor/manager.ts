@@ -1,6 +1,6 @@
 import { AppError, messageOf } from '../../core/errors.ts';
 import { callApi } from '../api-client.ts';
-import { unreachable } from '../api-error.ts';
+import { silenceOf } from '../api-error.ts';
 import type { CliIo } from '../io.ts';
 import { currentLogin } from '../login/bearer.ts';
 import { managerUrl, ownerCredential } from '../manager-address.ts';
@@ -46,7 +46,7 @@ export async function checkManager(io: CliIo): Promise<Finding[]> {
     ];
   } catch (error) {
     const cause = error instanceof TypeError ? (error.cause ?? error) : error;
-    return [problem('gateway', unreachable(url, cause as NodeJS.ErrnoException).message, START)];
+    return [problem('gateway', silenceOf(url, cause as NodeJS.ErrnoException), START)];
   }
 }
 
@@ -75,7 +75,7 @@ function others(health: Health): Finding[] {
   return codesOf(health)
     .filter(({ code }) => code !== 'store.unavailable')
     .map(({ code = 'health', text = '' }) =>
-      warning('health', `${code}: ${text}`, 'docs/operations.md has it by symptom'),
+      warning('health', `${code}: ${text}`, `look up ${code} in docs/admin-api.md, "Health"`),
     );
 }
 

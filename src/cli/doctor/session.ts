@@ -10,10 +10,16 @@ export async function checkSession(io: CliIo): Promise<Finding[]> {
     const bad = session.servers.filter(({ state }) => state === 'failed' || state === 'failing');
     if (bad.length === 0) return [ok('session', `${session.id}, ${session.servers.length} servers`)];
     return bad.map(({ name, reason }) =>
-      problem('session', `${name}: ${reason ?? 'it does not run'}`, `see 'logs ${name}'; then run 'restart ${name}'`),
+      problem(
+        'session',
+        `${name}: ${reason ?? 'it does not run'}`,
+        `see 'logs ${name}'; then run 'restart ${name}', or 'init' again if a variable of this terminal was changed`,
+      ),
     );
   } catch (error) {
-    const isNone = error instanceof AppError && error.code === 'session.over';
-    return [skipped('session', isNone ? 'this terminal has none' : `not looked at: ${messageOf(error)}`)];
+    const code = error instanceof AppError ? error.code : undefined;
+    if (code === 'session.over') return [skipped('session', 'this terminal has none')];
+    const why = code === 'manager.unreachable' ? 'the manager does not answer' : messageOf(error);
+    return [skipped('session', `not looked at: ${why}`)];
   }
 }

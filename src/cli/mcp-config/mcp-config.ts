@@ -75,14 +75,14 @@ async function changeOf(io: CliIo, config: ClientConfig, options: McpConfigOptio
 
 async function applied(
   io: CliIo,
-  { dryRun }: McpConfigOptions,
+  { client, user, dryRun }: McpConfigOptions,
   { name, path, before, after }: Change,
 ): Promise<number> {
   if (after === before) io.stderr.write(`${name} is right already\n`);
   else if (dryRun) io.stdout.write(difference(io, name, before, after));
   else {
     await writeWithBackup(io.env, path, after);
-    io.stderr.write(`${name} written ('mcp-config --undo' takes it back)\n`);
+    io.stderr.write(`${name} written ('mcp-config --undo --client ${client}${user ? ' --user' : ''}' takes it back)\n`);
   }
   return 0;
 }

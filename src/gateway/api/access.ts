@@ -61,6 +61,7 @@ export function door(options: DoorOptions, kinds: readonly Principal['kind'][]):
     if (!kinds.includes(principal.kind))
       throw new AppError('auth.invalid', 'This needs the token of somebody who has logged in');
     response.locals.principal = principal;
+    response.locals.authenticate = () => authenticate(request.headers.authorization, options);
     next();
   };
 }
@@ -100,6 +101,16 @@ export async function authorize(
   const record = await sessions.get(id);
   if (!isHis(principal, record)) throw sessionOver();
   return record;
+}
+
+/** As `authorize`, for an answer that goes on: the caller may have lost his rights since it began. Throws `auth.invalid` too. */
+export async function authorizeAgain(
+  sessions: Pick<Sessions, 'get'>,
+  response: Response,
+  id: SessionId,
+): Promise<SessionRecord> {
+  response.locals.principal = await (response.locals.authenticate as () => Promise<Principal>)();
+  return authorize(sessions, response, id);
 }
 
 function isHis(principal: Principal, { owner, nonce }: SessionRecord): boolean {

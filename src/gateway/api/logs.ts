@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { type Response, Router } from 'express';
 import { z } from 'zod';
 import type { LogLevelSet, LogLine, WriteLog } from '../../core/api.ts';
@@ -7,7 +8,7 @@ import { isServerName } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
 import { notInSession } from '../../sessions/await-record.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
-import { authorize } from './access.ts';
+import { authorize, authorizeAgain } from './access.ts';
 import { Followers } from './followers.ts';
 import { SessionLog, type SessionLogOptions } from './session-log.ts';
 
@@ -59,9 +60,14 @@ export function logRoutes(options: LogRoutesOptions): Router {
       if (response.writableLength > WAITING) response.destroy();
       else response.write(`${JSON.stringify(line)}\n`);
     };
-    for (const line of lines) write(line);
+    // What is there already may be more than may wait: as fast as it is read.
+    for (const line of lines) {
+      if (response.write(`${JSON.stringify(line)}\n`)) continue;
+      await once(response, 'drain', { signal: gone.signal }).catch(() => {});
+      if (gone.signal.aborted) return;
+    }
     if (follow === 'true') {
-      const look = () => authorize(sessions, response, record.id);
+      const look = () => authorizeAgain(sessions, response, record.id);
       const signal = AbortSignal.any([gone.signal, options.ending]);
       await sessionLog.follow({ ...wanted, id: record.id, places }, look, write, signal);
     }

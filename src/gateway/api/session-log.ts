@@ -64,7 +64,7 @@ export class SessionLog {
 
   /**
    * Goes on behind what was read, through restarts of servers and with those that are started, until the session is over, or
-   * `signal` aborts.
+   * `signal` aborts; `write` is not called any more then.
    * @param look the session's record; throws if it is over, or not the caller's any more
    */
   async follow(
@@ -77,11 +77,14 @@ export class SessionLog {
     using wakeups = new Wakeups(signals, clock, id);
     const read = new Map(places);
     const open = new Map<ServerName, Promise<void>>();
+    const over = new AbortController();
+    const until = AbortSignal.any([signal, over.signal]);
     const pump = async (record: SessionRecord, name: ServerName, state: ReadyState) => {
       const { incarnation } = state;
       const place = read.get(name);
       const query = { follow: true, ...(place?.incarnation === incarnation ? { after: place.n } : {}) };
-      for await (const { n, line } of this.#lines(record, name, state, query, signal)) {
+      for await (const { n, line } of this.#lines(record, name, state, query, until)) {
+        if (until.aborted) return; // nobody is there to be told
         read.set(name, { incarnation, n });
         write(line);
       }
@@ -102,6 +105,7 @@ export class SessionLog {
     }
     const ended = async () => void (await Promise.all(open.values()));
     await within(clock, LAST_WORDS_MS, () => new Error('late'), ended, signal).catch(() => {});
+    over.abort();
   }
 
   /** Adds an entry where a host of the session runs, that of its server if there is one. False: none runs. */

@@ -77,7 +77,7 @@ function invalid(problems: readonly Problem[], cause?: unknown): AppError {
 function notConfigured(names: readonly string[], problems: readonly Problem[]): AppError {
   return new AppError(
     'config.invalid',
-    `Proxmox is not configured in this terminal: export ${names.join(', ')} (a token or a password is enough) before "mcp-session-manager init"`,
+    `Proxmox is not configured in this terminal: export ${names.join(', ')} (a token or a password is enough), then run "mcp-session-manager init" again`,
     { data: { file: FILE, problems } },
   );
 }

@@ -60,8 +60,7 @@ async function guestTakes(call: Call, what: string, guest: GuestRef, params: Par
   switch (what) {
     case 'POST ':
       if (params.archive !== undefined) return await backupSize(call, guest.node, String(params.archive));
-      if (params.restore === true || params.restore === 1 || params.restore === '1')
-        return await backupSize(call, guest.node, String(params.ostemplate));
+      if (isOn(params.restore)) return await backupSize(call, guest.node, String(params.ostemplate));
       return await allocated(call, guest.node, params);
     case 'POST /config':
     case 'PUT /config':
@@ -81,9 +80,12 @@ async function guestTakes(call: Call, what: string, guest: GuestRef, params: Par
   }
 }
 
+/** A flag as Proxmox reads it (PVE::JSONSchema, `parse_boolean`); a list of one is sent as that one. */
+const isOn = (value: Params[string]): boolean => /^(1|on|yes|true)$/i.test(String(value));
+
 /** A linked clone of a template shares its disks. */
 async function cloneSize(config: GuestConfig, { full }: Params): Promise<number> {
-  const wanted = full === undefined ? undefined : full === true || Number(full) === 1;
+  const wanted = full === undefined ? undefined : isOn(full);
   return (wanted ?? !config.template) ? sum(disksOf(config).values()) : 0;
 }
 
@@ -99,8 +101,9 @@ const NEW = /(?:^|,(?:file|volume)=|^(?:file|volume)=)[^:,=]+:(\d+(?:\.\d+)?)(?:
 
 async function allocated(call: Call, node: string, params: Params): Promise<number> {
   let total = 0;
-  for (const [key, value] of Object.entries(params)) {
-    if (!DISK.test(key) || typeof value !== 'string') continue;
+  const disks = Object.entries(params).flatMap(([key, value]) => (DISK.test(key) ? value : []));
+  for (const value of disks) {
+    if (typeof value !== 'string') continue;
     const source = /(?:^|,)import-from=([^,]+)/.exec(value)?.[1];
     if (source !== undefined) total += await volumeSize(call, node, source);
     else total += Number(NEW.exec(value)?.[1] ?? 0) * GIB;

@@ -149,8 +149,6 @@ function variableIn(name: string, variables: Variables): string | undefined {
 }
 
 function howToSet(name: string): string {
-  const where = `export ${name} in the terminal before "mcp-session-manager init"`;
-  return TEMPLATE_VARIABLES.includes(name)
-    ? where
-    : `${where} and list it in "variables" of this server's catalogue entry`;
+  const listed = TEMPLATE_VARIABLES.includes(name) ? '' : ' list it in "variables" of this server\'s catalogue entry,';
+  return `export ${name} in the terminal,${listed} then run "mcp-session-manager init" again`;
 }

@@ -11,8 +11,8 @@ const AUDIT = '10000';
 const SESSION_EVENTS_MS = 24 * 3_600_000;
 /** Entries read at a time. */
 const BATCH = 500;
-/** A stream entry's id (Redis, "Streams"): the cursor of a page. */
-const CURSOR = /^\d{1,20}-\d{1,20}$/;
+/** A stream entry's id (Redis, "Streams"), which has 64 bits on both sides and is not 0-0: the cursor of a page. */
+const CURSOR = /^[1-9]\d{0,18}-\d{1,19}$/;
 
 export interface RedisOperationsOptions extends RedisOptions {
   /** First part of every key; `mcp:` by default. */

@@ -89,7 +89,8 @@ export class Journal {
     if (this.#broken) return;
     const { sequence, path, type, kind, appeared, first } = record;
     const line: RecordLine = [sequence, path, type, kind, appeared, first, entry?.signature ?? null];
-    this.#waiting.push(lineOf(line));
+    // Nobody may ever read, and ask for it to be in the file.
+    if (this.#waiting.push(lineOf(line)) === SLICE) void this.flush();
   }
 
   /** Resolves when everything that was added is in the file, or the journal is broken. */

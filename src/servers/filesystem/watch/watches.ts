@@ -49,6 +49,8 @@ export class Watches {
   readonly #holders = new Map<string, Set<string>>();
   /** Those that are being started, by what they are to be. */
   readonly #starting = new Map<string, Promise<Watch>>();
+  /** How many are being opened, which are in `#watches` only afterwards. */
+  #opening = 0;
   /** Those that were stopped here: their cursors start nothing anew. */
   readonly #stopped = new Set<string>();
   #closed = false;
@@ -178,16 +180,19 @@ export class Watches {
 
   async #open(root: string, base: string, options: WatchOptions, left?: Left): Promise<Watch> {
     const { journals, limits, clock, program } = this.#options;
-    if (this.#watches.size >= limits.watches)
+    if (this.#watches.size + this.#opening >= limits.watches)
       throw new AppError(
         'params.invalid',
         `${limits.watches} directories are watched already: stop one with fs_watch_stop`,
       );
+    this.#opening += 1;
     const watch = await Watch.open({
       ...{ root, base, options, clock, program },
       inventory: left?.inventory ?? new Inventory(limits),
       ...(left ? { earlier: { id: left.identity.watch, epochs: left.epochs } } : {}),
       journalOf: (id, epoch) => journals?.pathOf(id, epoch),
+    }).finally(() => {
+      this.#opening -= 1;
     });
     this.#watches.set(watch.id, watch);
     await left?.discard();

@@ -12,6 +12,8 @@ import { type Call, type Change, defineTool, fromServer, type Proposal } from '.
 const FILES = ['/pve-docs/api-viewer/apidoc.js', '/pve-docs/api-viewer/apidata.js'] as const;
 /** Longest text of an answer, characters. */
 const MOST = 100_000;
+/** Longest parameter that a person is shown, characters. */
+const LONGEST = 200;
 
 /** Of each server, once it was read; it goes when the session's view of its servers does. */
 const schemas = new WeakMap<object, Map<string, Promise<ApiSchema>>>();
@@ -138,12 +140,20 @@ export const apiCall = defineChange({
       method: verb as Change['method'],
       path: encoded,
       params,
-      impact: firstLine(endpoint.description),
+      impact: [firstLine(endpoint.description), wordsOf(params, secret)].filter(Boolean).join(' '),
     };
     const proposal: Proposal = { changes: [change], needs: operations, waitMs: wait_seconds * 1000 };
     return guests.length === 0 ? proposal : { ...proposal, basis: await stateOf(call, guests) };
   },
 });
+
+/** The parameters, for the person who decides: all their names, none of the secrets. */
+const wordsOf = (params: Params, secret: readonly string[]): string =>
+  Object.entries(params)
+    .map(([name, one]) => `${name}=${secret.includes(name) ? '***' : shortened(String(one))}`)
+    .join(', ');
+
+const shortened = (text: string): string => (text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text);
 
 const firstLine = (text: string): string => text.split('\n')[0]?.trim() ?? '';
 
