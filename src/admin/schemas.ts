@@ -44,6 +44,7 @@ const counts = z.object({
   pending: z.number().int(),
   idle: z.number().int(),
   failed: z.number().int(),
+  unconfigured: z.number().int().describe('Their terminals have set nothing of what they need'),
   stopped: z.number().int(),
   waiting: z.number().int().describe('Of the pending ones: they wait for a place'),
   open: z.number().int().describe('Of the ready ones: cannot be used'),

@@ -2,7 +2,7 @@ import type { ServerName } from '../core/ids.ts';
 import { isCurrent, type ServerRecord, type SessionRecord } from '../core/session.ts';
 import type { ReadyState } from '../sessions/await-record.ts';
 
-export type Phase = 'ready' | 'starting' | 'pending' | 'idle' | 'failed' | 'stopped';
+export type Phase = 'ready' | 'starting' | 'pending' | 'idle' | 'failed' | 'unconfigured' | 'stopped';
 
 /** Servers of all sessions by what they are now. */
 export type PhaseCounts = Readonly<Record<Phase, number>> & {
@@ -13,11 +13,12 @@ export type PhaseCounts = Readonly<Record<Phase, number>> & {
 export function phaseOf(server: ServerRecord): Phase {
   if (server.desired === 'stopped') return 'stopped';
   if (!isCurrent(server) || server.state.phase === 'stopped') return 'pending';
-  return server.state.phase;
+  const { state } = server;
+  return state.phase === 'failed' && state.unconfigured ? 'unconfigured' : state.phase;
 }
 
 export function countServers(sessions: readonly SessionRecord[]): PhaseCounts {
-  const counts = { ready: 0, starting: 0, pending: 0, idle: 0, failed: 0, stopped: 0, waiting: 0 };
+  const counts = { ready: 0, starting: 0, pending: 0, idle: 0, failed: 0, unconfigured: 0, stopped: 0, waiting: 0 };
   for (const { servers } of sessions)
     for (const server of Object.values(servers)) {
       counts[phaseOf(server)] += 1;

@@ -14,10 +14,10 @@ export interface Failure {
   readonly reason: string;
   readonly stderr: string | undefined;
   /**
-   * `definite`: trying again cannot help before somebody changes something. `outage`: the runtime could not even try, which is
+   * `definite`: trying again cannot help before somebody changes something; `unconfigured`: nor has anybody asked for it. `outage`: the runtime could not even try, which is
    * no failure of the server, and is tried again for as long as it takes.
    */
-  readonly kind: 'failure' | 'definite' | 'outage';
+  readonly kind: 'failure' | 'definite' | 'unconfigured' | 'outage';
 }
 
 /** What a start carries on from before: what has gone wrong in a row. */
@@ -55,6 +55,7 @@ export function failedState(
   const failures = failuresOf(before, now, policy) + (outages > 0 ? 0 : 1);
   const failed = { phase: 'failed', incarnation, since: now, reason, failures, ...(stderr ? { stderr } : {}) } as const;
   if (kind === 'definite') return failed;
+  if (kind === 'unconfigured') return { ...failed, unconfigured: true };
   if (outages > 0) return { ...failed, outages, retryAt: now + backoffDelay(policy.backoff, outages, random) };
   return { ...failed, retryAt: now + waitAfter(policy, failures, random) };
 }

@@ -259,5 +259,6 @@ function claimOf({ record, server: { state } }: StartAction, server: ServerName,
 
 function kindOf(error: AppError | undefined): Failure['kind'] {
   if (error?.code === 'config.invalid') return 'definite';
+  if (error?.code === 'server.unconfigured') return 'unconfigured';
   return error?.code === 'runtime.unavailable' ? 'outage' : 'failure';
 }

@@ -35,6 +35,7 @@ export const ERRORS = {
   'server.unknown': { status: 404, rpc: -32602 },
   'server.stopped': { status: 503, rpc: -33014 },
   'server.failed': { status: 503, rpc: -33015 },
+  'server.unconfigured': { status: 503, rpc: -33023 },
   'server.busy': { status: 503, rpc: -33016 },
   'stream.taken': { status: 409, rpc: -33022 },
   'call.outcome-unknown': { status: 200, rpc: -33017 },

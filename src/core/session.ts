@@ -82,6 +82,8 @@ export type ServerState =
       readonly outages?: number;
       /** When it is tried again, milliseconds since the epoch; absent: not before somebody asks. */
       readonly retryAt?: number;
+      /** Its terminal has set nothing of what it needs: nobody misses it. */
+      readonly unconfigured?: true;
     };
 
 export interface ServerRecord {

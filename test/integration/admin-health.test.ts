@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Health } from '../../src/admin/health.ts';
+import { AppError } from '../../src/core/errors.ts';
 import type { ReplicaReport } from '../../src/core/operations.ts';
 import { withServer } from '../../src/core/session.ts';
 import { AdminServer } from '../support/admin-server.ts';
@@ -80,6 +81,14 @@ describe('[admin.health] health', () => {
       { code: 'replica.trouble', text: 'A controller has trouble', detail: 'controller m1: the engine is down' },
     ]);
     expect((await server.call('GET', '/health')).text).not.toMatch(/m1|engine/);
+  });
+
+  it('is healthy when a terminal has set nothing of what a server needs', async () => {
+    server.plane.hosts.refusals.set('proxmox', new AppError('server.unconfigured', 'not configured in this terminal'));
+    const { id } = await server.open('dora', 'pts_1');
+    await server.plane.clock.advance(60_000);
+    expect(await server.plane.state(id, 'proxmox')).toMatchObject({ phase: 'failed', unconfigured: true });
+    expect(await codes()).toEqual(['healthy']);
   });
 
   it('is degraded by a server that cannot be started, and unhealthy when none can', async () => {

@@ -26,6 +26,11 @@ describe('configuration file', () => {
     });
   });
 
+  it('of a terminal that has exported nothing is no mistake of anybody', async () => {
+    const context = await contextWith(JSON.stringify(template));
+    await expect(openServer({ ...context, variables: {} })).rejects.toMatchObject({ code: 'server.unconfigured' });
+  });
+
   it('that is not JSON is named with the place, but not its text', async () => {
     const refusal = openServer(await contextWith('{"token": s3cr3t}'));
     await expect(refusal).rejects.toThrow(

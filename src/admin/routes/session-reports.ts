@@ -89,7 +89,7 @@ function listRoute({ store, view }: AdminOptions): AdminRoute {
       owner: z.string().max(200).optional(),
       server: z.string().max(64).optional().describe('That have this server'),
       state: z
-        .enum(['ready', 'starting', 'pending', 'idle', 'failed', 'stopped'])
+        .enum(['ready', 'starting', 'pending', 'idle', 'failed', 'unconfigured', 'stopped'])
         .optional()
         .describe('With a server in this state'),
     }),

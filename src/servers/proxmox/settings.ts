@@ -76,7 +76,7 @@ function invalid(problems: readonly Problem[], cause?: unknown): AppError {
 /** Most people who have no Proxmox meet this one, so it is short. */
 function notConfigured(names: readonly string[], problems: readonly Problem[]): AppError {
   return new AppError(
-    'config.invalid',
+    'server.unconfigured',
     `Proxmox is not configured in this terminal: export ${names.join(', ')} (a token or a password is enough), then run "mcp-session-manager init" again`,
     { data: { file: FILE, problems } },
   );
