@@ -121,7 +121,7 @@ export const REQUIREMENTS = {
     '2026-07-28, versioning, Extension Negotiation: an extension that is not offered changes nothing',
   'wire.id': 'README: every error for a request whose body was read has its id; clients hang on others',
   'wire.streams':
-    'README: every stream forbids buffering and is kept alive by comments; one that can be taken up again says retry',
+    'README: every stream forbids buffering, is kept alive by comments, and says with retry when to come back',
   'wire.cut': 'README: a modern answer that cannot go on ends with an error, or with a result to come back with',
   'matrix.replica': 'README: each client goes on when its replica is killed',
   'matrix.gateway': 'README: each client goes on when its gateway is started again',

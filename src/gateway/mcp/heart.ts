@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 
 /** A comment: nobody takes it for an event. */
-export const BEAT = ': \n\n';
+const BEAT = ': \n\n';
 
 /**
  * Knows the answers that are not complete. It keeps open streams alive through whatever closes silent connections, by a

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { AppError, ErrorCode } from '../../core/errors.ts';
 import { type RequestId, rpcError } from '../../core/json-rpc.ts';
-import { BEAT, type Heart } from './heart.ts';
+import type { Heart } from './heart.ts';
 import { isModern } from './versions.ts';
 
 export interface StreamOptions {
@@ -112,7 +112,7 @@ export class HttpReply implements Reply {
       'cache-control': 'no-cache, no-transform',
       'x-accel-buffering': 'no',
     });
-    this.#res.write(this.#modern ? BEAT : this.#opening());
+    this.#res.write(this.#opening());
     this.#heart.add(this.#res);
     this.#watch();
   }
