@@ -55,7 +55,8 @@ export type GatewayFrame =
   /**
    * Posts one message (payload) under an idempotency key; a key that was seen is attached to, never run again. A request is
    * answered by its stream's entries and `end`; anything else by `end`. Or by `refused`. With `out` whatever belongs to a
-   * request goes to the standalone stream, its answer included, and `n` gets `end` when it was answered.
+   * request goes to the standalone stream, its answer included, and `n` gets `end` when it was answered. With `timed` the
+   * answer says when it ran.
    */
   | {
       readonly t: 'post';
@@ -64,6 +65,7 @@ export type GatewayFrame =
       readonly key: string;
       readonly kind: PostKind;
       readonly out?: true;
+      readonly timed?: true;
     }
   /**
    * Follows a stream from behind offset `from`; absent: from behind what a client has had of it before. Answered by entries
@@ -96,7 +98,14 @@ export type HostFrame =
   /** Payload: the server's `initialize` result, or for `recall` the memo. */
   | { readonly t: 'opened'; readonly n: number }
   /** One message of the server (payload). `last`: it is the answer, and the stream is complete. `own`: it is a gateway's. */
-  | { readonly t: 'entry'; readonly n: number; readonly o: number; readonly last?: true; readonly own?: true }
+  | {
+      readonly t: 'entry';
+      readonly n: number;
+      readonly o: number;
+      readonly last?: true;
+      readonly own?: true;
+      readonly ran?: Ran;
+    }
   /** Nothing more comes for `n`. */
   | { readonly t: 'end'; readonly n: number; readonly why: EndReason }
   /** `n` could not be done. */
@@ -107,6 +116,9 @@ export type HostFrame =
       readonly message: string;
       readonly data?: object;
     };
+
+/** When a host took a request, and when it had the answer to it: milliseconds since the epoch, by its clock. */
+export type Ran = readonly [from: number, to: number];
 
 export type EndReason =
   /** It is complete. */

@@ -1,4 +1,4 @@
-import type { EndReason, FollowMode, PostKind, RefusalCode } from './channel.ts';
+import type { EndReason, FollowMode, PostKind, Ran, RefusalCode } from './channel.ts';
 import type { Endpoint } from './session.ts';
 
 /** Where a host is, and the secret that it knows a gateway by. */
@@ -12,9 +12,10 @@ export interface Subscriber {
   /**
    * One message of the server: its bytes as the server wrote them.
    * @param own it is a message of a gateway's to its client
+   * @param ran of the answer to a post that was `timed`
    * @returns on the standalone stream: true, the client has it, and nobody else is to get it
    */
-  entry(offset: number, payload: Buffer, last: boolean, own: boolean): unknown;
+  entry(offset: number, payload: Buffer, last: boolean, own: boolean, ran?: Ran): unknown;
   end(why: EndReason): void;
   failed(error: HostRefused | LinkLost): void;
 }
@@ -28,6 +29,8 @@ export interface Post {
   readonly payload: Buffer | string;
   /** What belongs to this request goes to the standalone stream, its answer included; the subscriber gets `end` then. */
   readonly out?: true;
+  /** When it ran is of interest. */
+  readonly timed?: true;
 }
 
 /** Stops what was begun; nothing comes after it. */

@@ -1,11 +1,14 @@
-import type { EndReason, FollowMode, PostKind, RefusalCode } from '../core/channel.ts';
+import type { EndReason, FollowMode, PostKind, Ran, RefusalCode } from '../core/channel.ts';
 import { STANDALONE } from '../core/channel.ts';
 import type { Clock } from '../core/clock.ts';
 
 /** Somebody to whom the entries of one stream go: one gateway, for one HTTP request of a client. */
 export interface Follower {
-  /** @param own it is a gateway's message, not the server's */
-  entry(offset: number, payload: Buffer, last: boolean, own: boolean): void;
+  /**
+   * @param own it is a gateway's message, not the server's
+   * @param ran of the answer to a request
+   */
+  entry(offset: number, payload: Buffer, last: boolean, own: boolean, ran?: Ran): void;
   end(why: EndReason): void;
   /** It has more before it than it should: whoever produces waits for `onDrain`. */
   readonly congested: boolean;
@@ -36,6 +39,8 @@ interface Entry {
 export interface Stream {
   readonly name: string;
   readonly post: PostKind | undefined;
+  /** When it was claimed, milliseconds since the epoch. */
+  readonly at: number;
   readonly entries: Entry[];
   /** Offset of the last entry that is no longer kept; 0: none. */
   dropped: number;
@@ -53,9 +58,10 @@ export interface Stream {
   leftAt: number;
 }
 
-const newStream = (name: string, start: number, post?: PostKind): Stream => ({
+const newStream = (name: string, start: number, at: number, post?: PostKind): Stream => ({
   name,
   post,
+  at,
   entries: [],
   dropped: 0,
   seen: start,
@@ -100,7 +106,7 @@ export class ChannelLog {
     // Above every offset of an earlier log of this channel, so that an offset from there is a gap and no silent one.
     this.#base = clock.now() * OFFSETS_PER_MS;
     this.#offset = this.#base;
-    this.standalone = newStream(STANDALONE, this.#base);
+    this.standalone = newStream(STANDALONE, this.#base, clock.now());
   }
 
   get bytes(): number {
@@ -127,7 +133,7 @@ export class ChannelLog {
       if (known.post && sameKind(known.post, post)) return { stream: known, fresh: false };
       throw new Refusal('key-reused', 'This idempotency key was used with another message');
     }
-    const stream = newStream(name, this.#offset, post);
+    const stream = newStream(name, this.#offset, this.#clock.now(), post);
     this.#streams.set(name, stream);
     if (this.#streams.size > this.#bounds.keys) this.#forgetOldest();
     return { stream, fresh: true };
@@ -253,7 +259,7 @@ export class ChannelLog {
     stream.unseenSince ??= this.#clock.now();
     const last = stream.complete && entry === stream.entries.at(-1);
     if (last) stream.follower = undefined;
-    follower.entry(entry.offset, entry.payload, last, entry.own);
+    follower.entry(entry.offset, entry.payload, last, entry.own, last ? [stream.at, entry.at] : undefined);
   }
 
   /** Forgets the key that has been complete for longest, with what is kept of its stream. */

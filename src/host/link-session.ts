@@ -81,7 +81,7 @@ export class LinkSession {
         case 'post': {
           this.#channels.checkRetired(frame.c, streamOf(frame.key));
           const channel = this.#channels.get(frame.c);
-          const follower = this.#follower(n);
+          const follower = this.#follower(n, frame.timed);
           const stream = channel.post(streamOf(frame.key), frame.kind, payload, follower, frame.out);
           this.#follow(n, channel, follower, stream);
           return;
@@ -124,12 +124,13 @@ export class LinkSession {
     following?.channel.log.leave(following.stream, following.follower);
   }
 
-  #follower(n: number): Follower {
+  #follower(n: number, timed?: true): Follower {
     const socket = this.#socket;
     return {
-      entry: (o, payload, last, own) => {
+      entry: (o, payload, last, own, ran) => {
         if (last) this.#following.delete(n);
-        this.#send({ t: 'entry', n, o, ...(last ? { last } : {}), ...(own ? { own } : {}) }, payload);
+        const more = { ...(last ? { last } : {}), ...(own ? { own } : {}), ...(timed && ran ? { ran } : {}) };
+        this.#send({ t: 'entry', n, o, ...more }, payload);
       },
       end: (why: EndReason) => {
         this.#following.delete(n);

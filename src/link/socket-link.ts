@@ -72,8 +72,8 @@ export class SocketLink implements HostLink {
     });
   }
 
-  post(channel: string, { key, kind, payload, out }: Post, subscriber: Subscriber): Leave {
-    const more = out ? { out } : {};
+  post(channel: string, { key, kind, payload, out, timed }: Post, subscriber: Subscriber): Leave {
+    const more = { ...(out ? { out } : {}), ...(timed ? { timed } : {}) };
     return this.#begin((n) => ({ t: 'post', n, c: channel, key, kind, ...more }), payload, subscriber);
   }
 
@@ -125,7 +125,7 @@ export class SocketLink implements HostLink {
     if (!waiter) return; // it left
     if (frame.t === 'entry') {
       if (frame.last) this.#waiters.delete(frame.n);
-      const has = waiter.entry(frame.o, payload, frame.last === true, frame.own === true);
+      const has = waiter.entry(frame.o, payload, frame.last === true, frame.own === true, frame.ran);
       if (has === true && !this.#lost) this.#send({ t: 'seen', n: frame.n, o: frame.o });
       return;
     }

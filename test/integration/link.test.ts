@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CHANNEL_PROTOCOL, type PostKind } from '../../src/core/channel.ts';
+import { CHANNEL_PROTOCOL, type PostKind, type Ran } from '../../src/core/channel.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { HostAddress, HostLink, HostRefused, LinkLost, Subscriber } from '../../src/core/host-link.ts';
 import { Channels } from '../../src/host/channels.ts';
@@ -34,7 +34,9 @@ const signal = new AbortController().signal;
 /** Writes down what it gets. */
 class Recorder implements Subscriber {
   readonly heard: string[] = [];
-  entry(_offset: number, payload: Buffer, last: boolean): void {
+  ran: Ran | undefined;
+  entry(_offset: number, payload: Buffer, last: boolean, _own = false, ran?: Ran): void {
+    this.ran = ran;
     this.heard.push(`${payload.length > 100 ? payload.length : payload}${last ? '!' : ''}`);
   }
   end(why: string): void {
@@ -123,6 +125,25 @@ describe('a link between gateway and host', () => {
     await clock.advance(10_000);
     await lost;
     await ended;
+  });
+
+  it('says when a request ran to whoever wants to know', async () => {
+    const link = await opened();
+    const before = Date.now();
+    const untimed = post(link);
+    await received(1);
+    const later = Date.now() + 5;
+    await eventually('time has passed', async () => Date.now() > later);
+    servers.last.say({ id: 1, result: {} });
+    await eventually('the answer came', async () => untimed.heard.length > 0);
+    const timed = new Recorder();
+    link.post('c', { key: 'k', kind: CALL, payload: '{"id":1}', timed: true }, timed); // the same call, once more
+    await eventually('the answer came again', async () => timed.heard.length > 0);
+    const [from, to] = timed.ran ?? [0, 0];
+    expect(from).toBeGreaterThanOrEqual(before);
+    expect(to).toBeGreaterThan(from);
+    expect(to).toBeLessThanOrEqual(Date.now());
+    expect(untimed.ran).toBeUndefined();
   });
 
   it('carries answers, refusals, and what a stream had before', async () => {

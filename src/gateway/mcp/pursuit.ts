@@ -1,4 +1,4 @@
-import type { EndReason } from '../../core/channel.ts';
+import type { EndReason, Ran } from '../../core/channel.ts';
 import { AppError, asAppError, type ErrorCode } from '../../core/errors.ts';
 import { type HostLink, HostRefused, type Leave, LinkLost, type Subscriber } from '../../core/host-link.ts';
 import type { Reach } from './reach.ts';
@@ -8,9 +8,10 @@ import type { Target } from './target.ts';
 export interface Sink {
   /**
    * @param own it is a gateway's message, not the server's
+   * @param ran of the answer to a post that was `timed`
    * @returns true: the client has it (core/host-link.ts)
    */
-  entry(offset: number, payload: Buffer, last: boolean, own: boolean): unknown;
+  entry(offset: number, payload: Buffer, last: boolean, own: boolean, ran?: Ran): unknown;
   end(why: EndReason): void;
   failed(error: AppError): void;
   /** The channel is in another instance now: what the server may have said in between is not known. */
@@ -73,12 +74,12 @@ export class Pursuit implements Subscriber {
     this.#leave?.();
   }
 
-  entry(offset: number, payload: Buffer, last: boolean, own: boolean): unknown {
+  entry(offset: number, payload: Buffer, last: boolean, own: boolean, ran?: Ran): unknown {
     if (this.#done || (this.#seen !== undefined && offset <= this.#seen)) return;
     this.#seen = offset;
     this.#losses = 0;
     if (last) this.#done = true;
-    return this.#sink.entry(offset, payload, last, own);
+    return this.#sink.entry(offset, payload, last, own, ran);
   }
 
   end(why: EndReason): void {
