@@ -76,7 +76,8 @@ async function startServer([file = '', ...args]: string[], held: AsyncDisposable
   return { pid: child.pid as number, origin: `http://127.0.0.1:${await firstLine(child)}` };
 }
 
-async function startRedis(held: AsyncDisposableStack): Promise<string> {
+/** A Redis server of its own, without a file; ended at disposal. @returns its URL */
+export async function startRedis(held: AsyncDisposableStack): Promise<string> {
   const port = await freePort();
   const redis = start([
     'redis-server',
