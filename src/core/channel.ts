@@ -42,8 +42,14 @@ export type PostKind =
  */
 export type FollowMode = 'free' | 'share';
 
+/** Either side says this every few seconds, so that the other can tell that it still works (core/pulse.ts). */
+export interface BeatFrame {
+  readonly t: 'beat';
+}
+
 /** From gateway to host. */
 export type GatewayFrame =
+  | BeatFrame
   /**
    * Opens a channel; payload: the client's `initialize` parameters. If the host holds the channel it is left as it is.
    * With `resume` the host also sends `notifications/initialized`. `memo` is kept with the channel, for `recall`.
@@ -88,6 +94,7 @@ export type GatewayFrame =
 
 /** From host to gateway. */
 export type HostFrame =
+  | BeatFrame
   /** First frame of a link. `boot` is new with each start of the host: with it, all channels and keys are. */
   | { readonly t: 'hello'; readonly boot: string }
   /**

@@ -3,6 +3,7 @@ import { type EndReason, type GatewayFrame, type HostFrame, MAX_MESSAGE } from '
 import { messageOf } from '../core/errors.ts';
 import { FrameDecoder, FrameWriter } from '../core/frame.ts';
 import { streamOf } from '../core/ids.ts';
+import { Pulse } from '../core/pulse.ts';
 import type { Channel } from './channel.ts';
 import { type Follower, Refusal, type Stream } from './channel-log.ts';
 import type { Channels } from './channels.ts';
@@ -17,6 +18,7 @@ export class LinkSession {
   readonly #channels: Channels;
   readonly #following = new Map<number, { channel: Channel; stream: Stream; follower: Follower }>();
   readonly #resumes = new Set<() => void>();
+  readonly #pulse: Pulse;
 
   constructor(socket: Duplex, channels: Channels, boot: string) {
     this.#socket = socket;
@@ -30,6 +32,11 @@ export class LinkSession {
         socket.destroy(); // no frame of ours: nothing behind it can be read
       }
     });
+    // One that hangs follows nothing any more: its clients are elsewhere.
+    this.#pulse = new Pulse(
+      () => this.#send({ t: 'beat' }),
+      () => socket.destroy(),
+    );
     socket.on('drain', () => this.#resume());
     socket.on('error', () => {});
     socket.on('end', () => socket.end());
@@ -43,6 +50,7 @@ export class LinkSession {
   }
 
   #closed(): void {
+    this.#pulse[Symbol.dispose]();
     for (const { channel, stream, follower } of this.#following.values()) channel.log.leave(stream, follower);
     this.#following.clear();
     this.#resume();
@@ -66,6 +74,8 @@ export class LinkSession {
   }
 
   #receive(frame: GatewayFrame, payload: Buffer): void {
+    this.#pulse.heard(frame.t === 'beat');
+    if (frame.t === 'beat') return;
     const { n } = frame;
     try {
       switch (frame.t) {

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { type FollowMode, type GatewayFrame, type HostFrame, MAX_MESSAGE } from '../core/channel.ts';
 import { FrameDecoder, FrameWriter } from '../core/frame.ts';
 import { type HostLink, HostRefused, type Leave, LinkLost, type Post, type Subscriber } from '../core/host-link.ts';
+import { Pulse } from '../core/pulse.ts';
 
 /** What awaits the frames that carry its number. */
 interface Waiter extends Subscriber {
@@ -14,6 +15,7 @@ export class SocketLink implements HostLink {
   readonly #socket: Duplex;
   readonly #writer: FrameWriter;
   readonly #waiters = new Map<number, Waiter>();
+  readonly #pulse: Pulse;
   #n = 0;
   #lost: LinkLost | undefined;
 
@@ -21,6 +23,10 @@ export class SocketLink implements HostLink {
     this.#socket = socket;
     this.#writer = new FrameWriter(socket);
     this.boot = boot;
+    this.#pulse = new Pulse(
+      () => this.#send({ t: 'beat' }),
+      () => socket.destroy(),
+    );
   }
 
   /** Resolves when the host has said hello. @throws LinkLost */
@@ -115,9 +121,11 @@ export class SocketLink implements HostLink {
   }
 
   #receive(frame: HostFrame, payload: Buffer): void {
-    if (frame.t === 'hello') return;
+    this.#pulse.heard(frame.t === 'beat');
+    if (frame.t === 'hello' || frame.t === 'beat') return;
     if (frame.t === 'bye') {
       this.#lost = new LinkLost('The host is being ended because nobody used it');
+      this.#pulse[Symbol.dispose]();
       this.#socket.end(); // behind what was sent before
       return;
     }
@@ -137,6 +145,7 @@ export class SocketLink implements HostLink {
 
   #close(lost: LinkLost): void {
     this.#lost = lost;
+    this.#pulse[Symbol.dispose]();
     const waiters = [...this.#waiters.values()];
     this.#waiters.clear();
     for (const waiter of waiters) waiter.failed(lost);

@@ -3,10 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Duplex } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Duplex, duplexPair } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CHANNEL_PROTOCOL, type PostKind, type Ran } from '../../src/core/channel.ts';
 import { systemClock } from '../../src/core/clock.ts';
+import { FrameWriter } from '../../src/core/frame.ts';
 import type { HostAddress, HostLink, HostRefused, LinkLost, Subscriber } from '../../src/core/host-link.ts';
 import { Channels } from '../../src/host/channels.ts';
 import { CIRCUIT, Circuit } from '../../src/host/circuit.ts';
@@ -52,6 +53,7 @@ describe('a link between gateway and host', () => {
   let server: Server;
   let address: HostAddress;
   let servers: FakeServers;
+  let channels: Channels;
   let sockets: Duplex[];
   let links: SocketLinks;
   /** What the host does with a connection that was upgraded. */
@@ -61,7 +63,7 @@ describe('a link between gateway and host', () => {
     directory = mkdtempSync(join(tmpdir(), 'link-'));
     servers = new FakeServers();
     const launcher = new Launcher(servers.start, new Circuit(CIRCUIT, systemClock), new StderrTail(), systemClock);
-    const channels = new Channels(launcher, LIMITS, systemClock);
+    channels = new Channels(launcher, LIMITS, systemClock);
     serve = (socket) => void new LinkSession(socket, channels, 'boot');
     sockets = [];
     server = createServer((_req, res) => res.writeHead(401).end());
@@ -125,6 +127,38 @@ describe('a link between gateway and host', () => {
     await clock.advance(10_000);
     await lost;
     await ended;
+  });
+
+  describe('whose other side hangs', () => {
+    beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] }));
+    afterEach(() => void vi.useRealTimers());
+
+    it('is lost for the gateway', async () => {
+      serve = (socket) => {
+        const writer = new FrameWriter(socket);
+        writer.write({ t: 'hello', boot: 'boot' });
+        writer.write({ t: 'beat' });
+      };
+      const link = await links.to(address, signal);
+      const waiting = post(link);
+      await systemClock.sleep(50); // by then the beat has come
+      vi.advanceTimersByTime(14_000);
+      expect(link.lost).toBe(false);
+      vi.advanceTimersByTime(1000);
+      await eventually('it is given up', async () => link.lost);
+      expect(waiting.heard).toEqual(['<LinkLost>']);
+    });
+
+    it('is ended by the host', async () => {
+      const [own, other] = duplexPair();
+      new LinkSession(own, channels, 'boot');
+      new FrameWriter(other).write({ t: 'beat' });
+      await systemClock.sleep(50);
+      vi.advanceTimersByTime(14_000);
+      expect(own.destroyed).toBe(false);
+      vi.advanceTimersByTime(1000);
+      expect(own.destroyed).toBe(true);
+    });
   });
 
   it('says when a request ran to whoever wants to know', async () => {
