@@ -103,8 +103,7 @@ export const FAULTS: readonly Fault[] = [
     name: 'FLUSHALL',
     short: true,
     inject: async ({ stack }) => {
-      const empty = 'REDISCLI_AUTH=$(cat /run/keys/redis-password) exec redis-cli flushall';
-      await docker(['exec', await replica(stack, 'redis'), 'sh', '-c', empty]);
+      await stack.redis('flushall');
     },
   },
   {
@@ -116,7 +115,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: `SIGKILL of ${VICTIMS} stdio children`,
     mayFail: UNKNOWN,
-    inject: (scene) => toInstances(scene, (stack, instance) => stack.signal(instance, CHILD, 'SIGKILL')),
+    inject: killChildren,
   },
   {
     name: `docker kill of ${VICTIMS} containers`,
@@ -142,12 +141,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: `gateway 3 stopped (SIGSTOP) for ${STOPPED_MS / 1000} s`,
     cuts: 'gateway',
-    inject: async ({ stack }) => {
-      const gateway = await replica(stack, 'gateway', 3);
-      await stack.signal(gateway, GATEWAY, 'SIGSTOP');
-      await delay(STOPPED_MS);
-      await stack.signal(gateway, GATEWAY, 'SIGCONT');
-    },
+    inject: ({ stack }) => hang(stack, 3, STOPPED_MS),
   },
   {
     name: `clocks of gateways 1 and 2 set ${SKEW_MS / 1000} s wrong, forwards and back`,
@@ -167,7 +161,20 @@ export const FAULTS: readonly Fault[] = [
   },
 ];
 
-async function replica(stack: Stack, service: string, number = 1): Promise<string> {
+/** The process of each victim's server; its host starts another one. */
+export function killChildren(scene: Scene): Promise<void> {
+  return toInstances(scene, (stack, instance) => stack.signal(instance, CHILD, 'SIGKILL'));
+}
+
+/** A gateway that stands still, and goes on. */
+export async function hang(stack: Stack, number: number, ms: number): Promise<void> {
+  const gateway = await replica(stack, 'gateway', number);
+  await stack.signal(gateway, GATEWAY, 'SIGSTOP');
+  await delay(ms);
+  await stack.signal(gateway, GATEWAY, 'SIGCONT');
+}
+
+export async function replica(stack: Stack, service: string, number = 1): Promise<string> {
   const container = (await stack.replicas(service))[number - 1];
   if (!container) throw new Error(`there is no ${service} ${number}`);
   return container;

@@ -35,6 +35,8 @@ export class Stack implements AsyncDisposable {
   /** Sockets have short paths. */
   readonly root = mkdtempSync('/tmp/f-');
   readonly #work = join(this.root, 'w');
+  /** For the configuration of Prometheus (alert-watch.ts). */
+  readonly quick = join(this.root, 'q');
   readonly #env: NodeJS.ProcessEnv;
   readonly #port: number;
   #images: readonly string[] = [];
@@ -55,6 +57,7 @@ export class Stack implements AsyncDisposable {
       MCP_SOCKETS: join(this.root, 's'),
       MCP_USER: String(DEVELOPER.uid),
       WORKSPACES: this.#work,
+      FAULTS_QUICK: this.quick,
     };
   }
 
@@ -116,6 +119,13 @@ export class Stack implements AsyncDisposable {
     await this.#inImage(rights, 'node', '-e', send, signal, ...pids);
   }
 
+  /** One command of Redis. */
+  async redis(command: string): Promise<string> {
+    const [redis = ''] = await this.replicas('redis');
+    const authorized = `REDISCLI_AUTH=$(cat /run/keys/redis-password) exec redis-cli ${command}`;
+    return docker(['exec', redis, 'sh', '-c', authorized]);
+  }
+
   /** One command as root in a container of the image, without a network. */
   #inImage(options: readonly string[], program: string, ...args: string[]): Promise<string> {
     const image = this.#env.MCP_IMAGE as string;
@@ -156,6 +166,18 @@ export class Stack implements AsyncDisposable {
 
   async end(session: string): Promise<void> {
     await this.#api('DELETE', `/api/sessions/${session}`);
+  }
+
+  /** One attempt. @returns the status */
+  async login(username: string, password: string): Promise<number> {
+    const answer = await fetch(`${this.url}/admin/api/login`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ username, password }),
+      signal: AbortSignal.timeout(API_MS),
+    });
+    await answer.arrayBuffer();
+    return answer.status;
   }
 
   async #api<T>(method: string, path: string, body?: object): Promise<T> {
