@@ -15,7 +15,7 @@ export type MetricRole = 'gateway' | 'controller' | 'egress' | 'host';
  * Values of a label: these; or what bounds them.
  * - `server`: names of the catalogue's entries, and `other`
  * - `tool`: tools of the built-in servers and those that catalogue entries list, `other` for the rest, empty for no tool
- * - `version`, `machine`: one for each process
+ * - `version`: one for each process
  */
 export type LabelValues = readonly string[] | 'server' | 'tool' | 'version';
 
@@ -27,6 +27,10 @@ export interface MetricDefinition {
   readonly labels?: Readonly<Record<string, LabelValues>>;
   /** Upper bounds, in the metric's unit. */
   readonly buckets?: readonly number[];
+  /** No series before there is a value: 0 would be one. */
+  readonly sparse?: true;
+  /** The values of which series are made from the beginning, where there can be too many to make all. */
+  readonly created?: Readonly<Record<string, readonly string[]>>;
 }
 
 const ALL: readonly MetricRole[] = ['gateway', 'controller', 'egress'];
@@ -88,6 +92,12 @@ export const ERROR_TYPES = [
   'cancelled',
 ] as const;
 
+/**
+ * Those of them that count against this program. Their series are made with the first call of a tool, so that the first one is an
+ * increase.
+ */
+export const OUR_FAULTS = ['unavailable', 'outcome_unknown', 'internal'] as const;
+
 export const METRICS = {
   // Every process
   mcp_build_info: {
@@ -113,13 +123,21 @@ export const METRICS = {
     help: '1 while /readyz says that new work may come here, 0 while the replica drains or has no store',
     roles: GATEWAY,
   },
-  mcp_gateway_draining: { type: 'gauge', help: '1 from the moment in which the replica was asked to end', roles: GATEWAY },
+  mcp_gateway_draining: {
+    type: 'gauge',
+    help: '1 from the moment in which the replica was asked to end',
+    roles: GATEWAY,
+  },
   mcp_sessions_created_total: {
     type: 'counter',
     help: 'Sessions made; one that a terminal found again does not count',
     roles: GATEWAY,
   },
-  mcp_sessions_resumed_total: { type: 'counter', help: 'Times that a terminal found its session again', roles: GATEWAY },
+  mcp_sessions_resumed_total: {
+    type: 'counter',
+    help: 'Times that a terminal found its session again',
+    roles: GATEWAY,
+  },
   mcp_sessions_ended_total: {
     type: 'counter',
     help: 'Sessions that are over, by reason: by their owner, an administrator, the end of their terminal, or a deadline',
@@ -165,6 +183,12 @@ export const METRICS = {
       mcp_method_name: METHODS,
       gen_ai_tool_name: 'tool',
       error_type: ['', ...ERROR_TYPES],
+      mcp_protocol_version: REVISIONS,
+    },
+    created: {
+      mcp_method_name: ['tools/call'],
+      gen_ai_tool_name: ['other'],
+      error_type: ['', ...OUR_FAULTS],
       mcp_protocol_version: REVISIONS,
     },
     buckets: CALL_SECONDS,
@@ -253,7 +277,11 @@ export const METRICS = {
     help: 'When the last pass succeeded, seconds since the epoch; 0 if none has',
     roles: CONTROLLER,
   },
-  mcp_controller_sessions: { type: 'gauge', help: 'Sessions that are alive in the whole deployment', roles: CONTROLLER },
+  mcp_controller_sessions: {
+    type: 'gauge',
+    help: 'Sessions that are alive in the whole deployment',
+    roles: CONTROLLER,
+  },
   mcp_instances: {
     type: 'gauge',
     help: 'Instances in the whole deployment, by server and state',
@@ -362,6 +390,7 @@ export const METRICS = {
     help: 'When the first certificate runs out that instances of this server were shown, seconds since the epoch',
     roles: CONTROLLER,
     labels: { server: 'server' },
+    sparse: true,
   },
 
   // Egress
