@@ -22,6 +22,8 @@ export interface Config {
     /** Balancers whose `X-Forwarded-For` is believed. */
     readonly trustedProxies: readonly string[];
   };
+  /** Where metrics are shown; port 0: nowhere. */
+  readonly metrics: { readonly host: string; readonly port: number };
   readonly logLevel: Values['logLevel'];
   /** Files that hold the deployment's secrets, absolute; absent: they are in the state directory. */
   readonly secrets: {
@@ -214,6 +216,7 @@ function slices(values: Values): Omit<Config, 'state' | 'catalogue' | 'secrets'>
       bodyLimitBytes: values.bodyLimit,
       trustedProxies: values.trustedProxies,
     },
+    metrics: { host: values.metricsHost, port: values.metricsPort },
     logLevel: values.logLevel,
     store: values.store,
     runtimeRoot: values.runtimeRoot,

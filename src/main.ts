@@ -11,7 +11,7 @@ if (role === 'serve') {
   process.exitCode = await serve(args, import.meta.filename);
 } else if (role === 'egress') {
   const { egress } = await import('./roles/egress.ts');
-  process.exitCode = await egress(args);
+  process.exitCode = await egress(args, import.meta.filename);
 } else if (role === 'gateway') {
   const { gateway } = await import('./roles/gateway.ts');
   process.exitCode = await gateway(args, import.meta.filename);

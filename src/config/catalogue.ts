@@ -15,6 +15,12 @@ const amount = (what: string) =>
   z.number({ error: `must be a number of ${what}` }).positive({ error: `must be a number of ${what} above 0` });
 /** Hosts that one entry may name: all of them go with each connection that the server makes. */
 const MAX_EGRESS = 16;
+/** Tools that one entry may name: each is a label's value in the metrics. */
+const MAX_TOOLS = 200;
+/** What the specification says of names of tools (2025-11-25, server/tools, "Tool Names"). */
+const toolName = text.regex(/^[A-Za-z0-9_.-]{1,128}$/, {
+  error: 'must be the name of a tool: letters, digits, "_", "-" and ".", at most 128',
+});
 const wholeAmount = (what: string) => amount(what).int({ error: `must be a whole number of ${what}` });
 
 /** One entry of `mcpServers`, as people write it: the ecosystem's `command`, `args`, `env` and what this program adds. */
@@ -30,6 +36,10 @@ const entrySchema = z
     variables: z.array(variableName, { error: 'must be a list of variable names' }).default([]),
     files: z.record(fileName, text).default({}),
     clientRoots: z.boolean({ error: 'must be true or false' }).exactOptional(),
+    tools: z
+      .array(toolName, { error: 'must be a list of names of tools' })
+      .max(MAX_TOOLS, { error: `must have at most ${MAX_TOOLS} entries` })
+      .exactOptional(),
     image: text.exactOptional(),
     limits: z
       .strictObject({

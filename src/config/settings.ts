@@ -57,6 +57,8 @@ export const SETTINGS = {
   allowedOrigins: setting(list(',', origin), LOOPBACK),
   bodyLimit: setting(size('1KiB'), '16MiB'),
   trustedProxies: setting(list(',', proxy), () => []),
+  metricsHost: setting(text, '127.0.0.1'),
+  metricsPort: setting(integer(0, 65_535), 0),
   logLevel: setting(
     z.enum(['debug', 'info', 'warn', 'error'], { error: 'must be one of debug, info, warn, error' }),
     'info',

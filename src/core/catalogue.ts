@@ -20,6 +20,8 @@ export interface CatalogueEntry {
   readonly files: Readonly<Record<string, string>>;
   /** Its clients' roots are told to it. Not for a server that takes them in place of the directories it was given (D9). */
   readonly clientRoots?: boolean;
+  /** Names of its tools, as far as they are known before it runs. */
+  readonly tools?: readonly string[];
   /** For runtimes with containers. */
   readonly image?: string;
   readonly limits?: { readonly memoryMb?: number; readonly cpus?: number; readonly pids?: number };

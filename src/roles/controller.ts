@@ -12,6 +12,7 @@ import { controlPlane } from './control-plane.ts';
 import { type ControllerHealth, controllerProbes } from './controller-probes.ts';
 import { takeRuntimeRoot } from './leases.ts';
 import { drain, httpServer, listen } from './listen.ts';
+import { showMetrics } from './metrics-endpoint.ts';
 import { type Condition, Presence } from './presence.ts';
 import { assembleReplica, type Replica } from './replica.ts';
 import { type Running, runRole } from './run.ts';
@@ -38,6 +39,7 @@ async function startController(config: Config, main: string, log: Logger): Promi
   const server = httpServer(controllerProbes(replica.parts.store, health));
   const url = await listen(server, config.http.host, config.http.port);
   held.defer(() => drain(server, DRAIN_MS, replica.parts.clock));
+  const shown = await showMetrics(replica.parts.metrics, config.metrics, replica.parts.clock, held);
   held.use(new Presence({ ...replica.parts, role: 'controller', condition: () => conditionOf(health) }));
   const stop = new AbortController();
   const working = work(replica, [process.execPath, main, 'host'], health, stop.signal);
@@ -46,7 +48,7 @@ async function startController(config: Config, main: string, log: Logger): Promi
     stop.abort();
     await working;
   });
-  log.info({ url, version: replica.parts.version }, 'ready');
+  log.info({ url, ...shown, version: replica.parts.version }, 'ready');
   const all = held.move();
   return { url, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }

@@ -9,10 +9,13 @@ import { AppError, messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { AddressGuard } from '../egress/address-guard.ts';
 import { Dialer } from '../egress/dialer.ts';
-import { egressMetrics } from '../egress/metrics.ts';
 import { EgressProxy } from '../egress/proxy.ts';
 import { EgressGrants } from '../sessions/egress-grants.ts';
+import { Metrics } from '../telemetry/metrics/metrics.ts';
+import { measureEgress } from './egress-metrics.ts';
 import { drain, listen } from './listen.ts';
+import { showMetrics } from './metrics-endpoint.ts';
+import { programVersion } from './program-version.ts';
 import { type Running, runRole } from './run.ts';
 
 /** How long a request's head may take to come, milliseconds. */
@@ -26,23 +29,29 @@ const DIRECTORY_MODE = 0o2750;
  *
  *     egress [--config FILE]
  *
+ * @param main path of the program's main file
  * @returns the exit code: 0 ended as asked, 1 could not start (one message on stderr says why and what to do)
  */
-export function egress(argv: string[]): Promise<number> {
+export function egress(argv: string[], main: string): Promise<number> {
   const greeting = (url: string) => `mcp-session-manager egress is ready: ${url}`;
-  return runRole({ name: 'egress', start: startEgress, greeting }, argv);
+  const start = (config: Config, log: Logger) => startEgress(config, main, log);
+  return runRole({ name: 'egress', start, greeting }, argv);
 }
 
-async function startEgress(config: Config, log: Logger): Promise<Running> {
+async function startEgress(config: Config, main: string, log: Logger): Promise<Running> {
   await using held = new AsyncDisposableStack();
   const proxy = proxyOf(config, log);
   const status = statusOf(proxy);
   const url = await listen(status, config.http.host, config.http.port);
   held.defer(() => drain(status, 0, systemClock));
+  const version = programVersion(dirname(dirname(main)));
+  const metrics = new Metrics({ role: 'egress', version, servers: [], tools: [] });
+  measureEgress(metrics, proxy.tally);
+  const shown = await showMetrics(metrics, config.metrics, systemClock, held);
   makeDirectory(dirname(config.egress.socket));
   await proxy.listen(config.egress.socket);
   held.defer(() => proxy.close(config.drainMs));
-  log.info({ url }, 'ready');
+  log.info({ url, ...shown, version }, 'ready');
   const all = held.move();
   return { url, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
@@ -70,13 +79,10 @@ function makeDirectory(path: string): void {
   }
 }
 
-/** Probes and metrics, on a port that no instance reaches. */
+/** Probes, on a port that no instance reaches. */
 function statusOf(proxy: EgressProxy): Server {
-  return createServer(async (request, response) => {
-    if (request.url === '/metrics') {
-      const metrics = egressMetrics(proxy.tally);
-      response.writeHead(200, { 'content-type': metrics.contentType }).end(await metrics.metrics());
-    } else if (request.url === '/livez') response.end('ok\n');
+  return createServer((request, response) => {
+    if (request.url === '/livez') response.end('ok\n');
     else if (request.url === '/readyz') response.writeHead(proxy.listening ? 200 : 503).end();
     else response.writeHead(404).end();
   });

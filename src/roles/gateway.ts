@@ -4,6 +4,7 @@ import type { Logger } from '../core/logger.ts';
 import { RemoteController } from '../store/redis/controller-calls.ts';
 import { dataPlane } from './data-plane.ts';
 import { drain, httpServer, listen } from './listen.ts';
+import { showMetrics } from './metrics-endpoint.ts';
 import { Presence } from './presence.ts';
 import { assembleReplica } from './replica.ts';
 import { type Running, runRole } from './run.ts';
@@ -33,6 +34,7 @@ async function startGateway(config: Config, main: string, log: Logger): Promise<
   const plane = dataPlane(parts, controller, held);
   const server = httpServer(plane.listener);
   const url = await listen(server, config.http.host, config.http.port);
+  const shown = await showMetrics(parts.metrics, config.metrics, clock, held);
   const condition = () => ({ ...plane.condition(), troubles: [] });
   held.use(new Presence({ ...parts, role: 'gateway', condition, onDrain: () => plane.refuse() }));
   held.defer(async () => {
@@ -44,7 +46,7 @@ async function startGateway(config: Config, main: string, log: Logger): Promise<
     plane.endStreams();
     await drained;
   });
-  log.info({ url, version: parts.version }, 'ready');
+  log.info({ url, ...shown, version: parts.version }, 'ready');
   const all = held.move();
   return { url, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }

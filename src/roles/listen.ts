@@ -29,15 +29,16 @@ export function httpServer(listener: RequestListener): Server {
 
 /**
  * Listens on an address.
+ * @param prefix of the variables that have it: `MCP_SESSION_MANAGER_{prefix}PORT`
  * @returns the base URL by which this machine reaches the server
  * @throws AppError `config.invalid` that says what is wrong with the address, who has the port, and what to do
  */
-export async function listen(server: Server, host: string, port: number): Promise<string> {
+export async function listen(server: Server, host: string, port: number, prefix = ''): Promise<string> {
   try {
     server.listen(port, host);
     await once(server, 'listening');
   } catch (error) {
-    throw new AppError('config.invalid', reasonOf(error, host, port), { cause: error });
+    throw new AppError('config.invalid', reasonOf(error, host, port, prefix), { cause: error });
   }
   const { address, port: actual, family } = server.address() as AddressInfo;
   const reachable = ANY[address] ?? address;
@@ -69,8 +70,8 @@ export async function drain(server: Server, graceMs: number, clock: Clock, cut?:
   }
 }
 
-function reasonOf(error: unknown, host: string, port: number): string {
-  const another = `choose another one: MCP_SESSION_MANAGER_PORT=${port === 65_535 ? 8900 : port + 1} npm start`;
+function reasonOf(error: unknown, host: string, port: number, prefix: string): string {
+  const another = `choose another one: MCP_SESSION_MANAGER_${prefix}PORT=${port === 65_535 ? 8900 : port + 1} npm start`;
   switch ((error as NodeJS.ErrnoException).code) {
     case 'EADDRINUSE': {
       const owner = portOwner(port);
@@ -81,7 +82,7 @@ function reasonOf(error: unknown, host: string, port: number): string {
       return `This user may not listen on port ${port}: ${another}`;
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return `${host} is no address of this machine: set MCP_SESSION_MANAGER_HOST to one that is, such as 127.0.0.1`;
+      return `${host} is no address of this machine: set MCP_SESSION_MANAGER_${prefix}HOST to one that is, such as 127.0.0.1`;
     default:
       return `The manager cannot listen on port ${port} of ${host}: ${messageOf(error)}`;
   }

@@ -6,6 +6,7 @@ import { controlPlane } from './control-plane.ts';
 import { dataPlane } from './data-plane.ts';
 import { takeLeases } from './leases.ts';
 import { drain, httpServer, listen } from './listen.ts';
+import { showMetrics } from './metrics-endpoint.ts';
 import { assemble } from './parts.ts';
 import { Presence } from './presence.ts';
 import type { Running } from './run.ts';
@@ -21,11 +22,12 @@ const DRAIN_MS = 2000;
 export async function startManager(config: Config, main: string, log: Logger): Promise<Running> {
   await using held = new AsyncDisposableStack();
   const lease = held.use(await takeLeases(config));
-  const parts = await assemble(config, dirname(dirname(main)), log, held);
+  const parts = await assemble('serve', config, { root: dirname(dirname(main)), log, held });
   const controller = await controlPlane(parts, lease, [process.execPath, main, 'host']);
   const gateway = dataPlane(parts, controller, held);
   const server = httpServer(gateway.listener);
   const url = await listen(server, config.http.host, config.http.port);
+  const shown = await showMetrics(parts.metrics, config.metrics, parts.clock, held);
   const troubles = () => (controller.trouble === undefined ? [] : [controller.trouble]);
   const condition = () => ({ ...gateway.condition(), leads: true, troubles: troubles() });
   held.use(new Presence({ ...parts, role: 'serve', condition }));
@@ -44,7 +46,7 @@ export async function startManager(config: Config, main: string, log: Logger): P
   });
   writeManagerFile(config.state, { url, pid: process.pid });
   held.defer(() => removeManagerFile(config.state, process.pid));
-  log.info({ url, version: parts.version, epoch: lease.epoch }, 'ready');
+  log.info({ url, ...shown, version: parts.version, epoch: lease.epoch }, 'ready');
   const all = held.move();
   return { url, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadCatalogue } from '../config/catalogue.ts';
 import { type Keys, loadKeys } from '../config/keys.ts';
@@ -21,6 +21,8 @@ import { EmbeddedOperations } from '../store/embedded/operations.ts';
 import { EmbeddedStore } from '../store/embedded/store.ts';
 import { RedisOperations } from '../store/redis/operations.ts';
 import { RedisStore } from '../store/redis/store.ts';
+import { Metrics, type ProcessRole } from '../telemetry/metrics/metrics.ts';
+import { programVersion } from './program-version.ts';
 
 type Store = SessionStore & ConnectionStore & AsyncDisposable;
 
@@ -43,21 +45,27 @@ export interface Parts {
   readonly random: () => number;
   /** This program's. */
   readonly version: string;
+  readonly metrics: Metrics;
 }
 
 /**
  * Reads what is in files and opens the store.
+ * @param role what this process is
  * @param root the program's own directory: with package.json, config/ and dist/
  * @param held gets what has to be disposed of
  * @throws AppError `config.invalid`, `store.unavailable`
  */
-export async function assemble(config: Config, root: string, log: Logger, held: AsyncDisposableStack): Promise<Parts> {
+export async function assemble(
+  role: ProcessRole,
+  config: Config,
+  { root, log, held }: { readonly root: string; readonly log: Logger; readonly held: AsyncDisposableStack },
+): Promise<Parts> {
   const deployment = loadKeys(config.state, config.secrets);
   const catalogue = loadCatalogue(catalogueFiles(config, root));
   const store = held.use(openStore(config));
   const operations = held.use(openOperations(config));
   const lifecycle = held.use(new LifecycleLog({ operations, clock: systemClock, log }));
-  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+  const version = programVersion(root);
   return {
     config,
     deployment,
@@ -74,8 +82,13 @@ export async function assemble(config: Config, root: string, log: Logger, held: 
     log,
     random: Math.random,
     version,
+    metrics: new Metrics({ role, version, servers: [...catalogue.keys()], tools: toolsOf(catalogue) }),
   };
 }
+
+const toolsOf = (catalogue: Catalogue): string[] => [
+  ...new Set([...catalogue.values()].flatMap(({ tools = [] }) => tools)),
+];
 
 /** The shipped catalogue and, laid over it, the user's own, which must be there if the configuration names it. */
 function catalogueFiles({ state, catalogue }: Config, root: string): string[] {

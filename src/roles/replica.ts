@@ -17,11 +17,11 @@ export interface Replica {
 
 /**
  * Like `assemble`, for a process that shares store and signals with others.
- * @param role who wants it, for people
+ * @param role who wants it
  * @throws AppError `config.invalid` if the store is not one that several processes can share
  */
 export async function assembleReplica(
-  role: string,
+  role: 'gateway' | 'controller',
   config: Config,
   { root, log, held }: { readonly root: string; readonly log: Logger; readonly held: AsyncDisposableStack },
 ): Promise<Replica> {
@@ -30,7 +30,7 @@ export async function assembleReplica(
       'config.invalid',
       `The role ${role} shares its store with others: set MCP_SESSION_MANAGER_STORE to the URL of a Redis server, or run \`npm start\`, which needs none`,
     );
-  const parts = await assemble(config, root, log, held);
+  const parts = await assemble(role, config, { root, log, held });
   const deployment = createHmac('sha256', parts.deployment.key).update('channels').digest('base64url').slice(0, 16);
   const bus = held.use(new RedisBus({ url: config.store, clock: parts.clock }));
   const signals = held.use(new RedisSignals(bus, new RedisKeys(DEFAULT_PREFIX).signals(deployment)));

@@ -4,6 +4,7 @@ import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 import { allOf, basic, connected, directory, instance, KEY, refused, target } from './egress-setup.ts';
 
 const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
@@ -60,14 +61,21 @@ it('serves instances until it is asked to end, and shows what it did', async () 
 });
 
 it('answers probes and shows its figures', async () => {
-  const { socket, stderr } = await egress();
+  const port = await freePort();
+  const { socket, stderr } = await egress({ MCP_SESSION_MANAGER_METRICS_PORT: String(port) });
   const url = await eventually('it is ready', async () => /"url":"([^"]+)"/.exec(stderr())?.[1]);
   expect(await refused(socket, 'a.test:1')).toMatch(/^HTTP\/1\.1 407 /);
   const get = (path: string) => fetch(`${url}${path}`);
   expect((await get('/livez')).status).toBe(200);
   expect((await get('/readyz')).status).toBe(200);
   expect((await get('/')).status).toBe(404);
-  const figures = await (await get('/metrics')).text();
+  expect((await get('/metrics')).status).toBe(404);
+  const shown = (path: string, method = 'GET') => fetch(`http://127.0.0.1:${port}${path}`, { method });
+  for (const answer of [await shown('/'), await shown('/livez'), await shown('/metrics', 'POST')])
+    expect(answer.status).toBe(404);
+  const figures = await (await shown('/metrics')).text();
+  expect(figures).toMatch(/^nodejs_eventloop_lag_seconds /m);
+  expect(figures).toMatch(/^mcp_build_info\{.*role="egress"\} 1$/m);
   expect(figures).toContain('mcp_egress_refused_total{reason="credentials"} 1\n');
   expect(figures).toContain('mcp_egress_refused_total{reason="host"} 0\n');
   expect(figures).toContain('mcp_egress_connections 0\n');

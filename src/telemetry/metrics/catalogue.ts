@@ -1,3 +1,5 @@
+import { EGRESS_REASONS, type EgressReason } from '../../core/egress.ts';
+
 /**
  * Every metric that the program's own processes show at `/metrics`, in one place: what makes them, docs/metrics.md, the alerts,
  * the dashboards and their tests read this table and nothing else.
@@ -405,6 +407,12 @@ export const METRICS = {
     type: 'counter',
     help: 'Bytes to instances, of connections that have ended',
     roles: EGRESS,
+  },
+  mcp_egress_refused_total: {
+    type: 'counter',
+    help: 'Connections that were asked for and not made, by reason',
+    roles: EGRESS,
+    labels: { reason: Object.keys(EGRESS_REASONS) as EgressReason[] },
   },
 } as const satisfies Readonly<Record<string, MetricDefinition>>;
 

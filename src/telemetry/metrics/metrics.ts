@@ -73,6 +73,19 @@ export class Metrics {
     return (this.#metrics.get(name) as Counter).labels(this.#bounded(name, labels[0]));
   }
 
+  /**
+   * A counter whose value is known elsewhere.
+   * @returns takes the value; one that is not above the last is no news
+   */
+  total<N extends CounterName>(name: N, ...labels: LabelsOf<N>): (value: number) => void {
+    const series = this.counter(name, ...labels);
+    let last = 0;
+    return (value) => {
+      if (value > last) series.inc(value - last);
+      last = Math.max(last, value);
+    };
+  }
+
   /** As `counter`. */
   gauge<N extends GaugeName>(name: N, ...labels: LabelsOf<N>): GaugeSeries {
     return (this.#metrics.get(name) as Gauge).labels(this.#bounded(name, labels[0]));
