@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { AppError } from '../core/errors.ts';
+import type { LoginMeter } from '../core/meter.ts';
 import type { OperationsStore } from '../core/operations.ts';
 import { verifyPassword } from '../core/password.ts';
 import type { Account } from '../core/people.ts';
@@ -23,6 +24,8 @@ const NOBODY = `$scrypt$ln=14,r=8,p=5$${'A'.repeat(22)}$${'A'.repeat(43)}`;
 export interface LoginOptions {
   readonly accounts: () => readonly Account[];
   readonly operations: Pick<OperationsStore, 'hit' | 'clear' | 'mark' | 'marked'>;
+  /** Absent: nothing is measured. */
+  readonly meter?: LoginMeter;
 }
 
 /**
@@ -44,6 +47,20 @@ export class Login {
    * Throws `auth.invalid`, `auth.throttled`, `StoreUnavailable`.
    */
   async check(name: string, password: string, address: string): Promise<Account> {
+    const { meter } = this.#options;
+    try {
+      const account = await this.#check(name, password, address);
+      meter?.login('done');
+      return account;
+    } catch (error) {
+      const code = error instanceof AppError ? error.code : undefined;
+      if (code === 'auth.invalid') meter?.login('refused');
+      if (code === 'auth.throttled') meter?.login('throttled');
+      throw error;
+    }
+  }
+
+  async #check(name: string, password: string, address: string): Promise<Account> {
     const place = JSON.stringify([name, address]);
     const known = keyOf('known', place);
     await this.#turn();

@@ -2,6 +2,7 @@ import type { CleanupResult } from '../core/api.ts';
 import { type AppError, messageOf, StoreEmptied } from '../core/errors.ts';
 import type { ServerName, SessionId } from '../core/ids.ts';
 import type { Lease } from '../core/lease.ts';
+import type { EndedBy, SessionMeter } from '../core/meter.ts';
 import { backoffDelay } from '../core/retry.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { SessionRecord, Terminal } from '../core/session.ts';
@@ -32,6 +33,8 @@ export interface ControllerOptions extends ReconcilerOptions {
   readonly isTerminalGone: (terminal: Terminal) => boolean;
   /** Time between two looks at everything, milliseconds. */
   readonly intervalMs: number;
+  /** Absent: nothing is measured. */
+  readonly sessionMeter?: SessionMeter;
 }
 
 /**
@@ -99,7 +102,7 @@ export class Controller {
    * @param owner only this owner's
    */
   async cleanup(owner?: string): Promise<CleanupResult> {
-    const { result, work } = await this.#pass(owner);
+    const { result, work } = await this.#pass('cleanup', owner);
     for (const done of await Promise.allSettled(work)) if (done.status === 'rejected') throw done.reason;
     return result;
   }
@@ -107,7 +110,7 @@ export class Controller {
   /** False: it could not be done. */
   async #runPass(): Promise<boolean> {
     try {
-      const { work, actual } = await this.#pass();
+      const { work, actual } = await this.#pass('terminal');
       for (const task of [...work, this.#reconciler.rebuild.askAgain(actual)]) this.#background(task);
       if (this.#outage) this.#options.log.info({}, 'reconciling again');
       this.#outage = undefined;
@@ -118,7 +121,7 @@ export class Controller {
     }
   }
 
-  async #pass(owner?: string): Promise<Pass> {
+  async #pass(by: EndedBy, owner?: string): Promise<Pass> {
     const actual = await this.#instances.list();
     this.#listed = true;
     const { rebuild } = this.#reconciler;
@@ -129,7 +132,7 @@ export class Controller {
     const sessions: SessionId[] = [];
     for (const record of records.values()) {
       if ((owner !== undefined && record.owner !== owner) || !this.#isAbandoned(record)) continue;
-      if (await this.#end(record)) sessions.push(record.id);
+      if (await this.#end(record, by)) sessions.push(record.id);
     }
     for (const id of sessions) {
       records.delete(id);
@@ -176,13 +179,14 @@ export class Controller {
   }
 
   /** Ends a session whose terminal is gone. False: it was over already. */
-  async #end(record: SessionRecord): Promise<boolean> {
-    const { store, lifecycle } = this.#options;
+  async #end(record: SessionRecord, by: EndedBy): Promise<boolean> {
+    const { store, lifecycle, clock, sessionMeter } = this.#options;
     const { id: session, owner } = record;
     await lifecycle.ending(record);
     if (!(await store.delete(session))) return false;
     this.#departures.ended(session);
     lifecycle.record({ name: 'session.ended', session, owner, reason: 'its terminal is gone' });
+    sessionMeter?.sessionEnded(by, clock.now() - record.createdAt);
     return true;
   }
 

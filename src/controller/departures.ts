@@ -1,14 +1,17 @@
 import type { Clock } from '../core/clock.ts';
 import type { SessionId } from '../core/ids.ts';
+import type { SessionMeter } from '../core/meter.ts';
 import type { InstanceLabels } from '../core/runtime.ts';
 import type { SessionRecord } from '../core/session.ts';
 import type { Lifecycle } from '../sessions/lifecycle.ts';
 
-type Known = Pick<SessionRecord, 'id' | 'nonce' | 'owner' | 'maxAt'>;
+type Known = Pick<SessionRecord, 'id' | 'nonce' | 'owner' | 'maxAt'> & Partial<Pick<SessionRecord, 'createdAt'>>;
 
 export interface DeparturesOptions {
   readonly lifecycle: Lifecycle;
   readonly clock: Clock;
+  /** Absent: nothing is measured. */
+  readonly sessionMeter?: SessionMeter;
 }
 
 /** Notices sessions that have expired: those that were there, are not any more, and that nobody has ended. */
@@ -21,9 +24,9 @@ export class Departures {
   }
 
   /** The session is there. */
-  saw({ id, nonce, owner, maxAt }: Known): void {
+  saw({ id, nonce, owner, maxAt, createdAt }: Pick<SessionRecord, keyof Known>): void {
     const known = this.#known.get(id);
-    this.#known.set(id, { id, nonce, owner, maxAt });
+    this.#known.set(id, { id, nonce, owner, maxAt, createdAt });
     if (known && known.nonce !== nonce) void this.#tell(known);
   }
 
@@ -44,9 +47,10 @@ export class Departures {
   }
 
   async #tell(known: Known): Promise<void> {
-    const { lifecycle, clock } = this.#options;
+    const { lifecycle, clock, sessionMeter } = this.#options;
     if (await lifecycle.wasEnded(known)) return;
     const reason = clock.now() >= known.maxAt ? 'it has reached its maximum age' : 'nobody used it';
     lifecycle.record({ name: 'session.expired', session: known.id, owner: known.owner, reason });
+    sessionMeter?.sessionEnded('expired', known.createdAt && clock.now() - known.createdAt);
   }
 }

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { type FollowMode, type GatewayFrame, type HostFrame, MAX_MESSAGE } from '../core/channel.ts';
 import { FrameDecoder, FrameWriter } from '../core/frame.ts';
 import { type HostLink, HostRefused, type Leave, LinkLost, type Post, type Subscriber } from '../core/host-link.ts';
+import type { GatewayMeter } from '../core/meter.ts';
 import { Pulse } from '../core/pulse.ts';
 
 /** What awaits the frames that carry its number. */
@@ -18,6 +19,8 @@ export class SocketLink implements HostLink {
   readonly #pulse: Pulse;
   #n = 0;
   #lost: LinkLost | undefined;
+  /** It was ended from here. */
+  #isDone = false;
 
   private constructor(socket: Duplex, boot: string) {
     this.#socket = socket;
@@ -30,7 +33,11 @@ export class SocketLink implements HostLink {
   }
 
   /** Resolves when the host has said hello. @throws LinkLost */
-  static async over(socket: Duplex, head: Buffer): Promise<SocketLink> {
+  static async over(
+    socket: Duplex,
+    head: Buffer,
+    meter: Pick<GatewayMeter, 'linkUp' | 'linkDown'>,
+  ): Promise<SocketLink> {
     return new Promise((resolve, reject) => {
       const decoder = new FrameDecoder(MAX_MESSAGE);
       let link: SocketLink | undefined;
@@ -38,6 +45,7 @@ export class SocketLink implements HostLink {
         if (link) link.#receive(frame, payload);
         else if (frame.t === 'hello') {
           link = new SocketLink(socket, frame.boot);
+          meter.linkUp();
           resolve(link);
         } else socket.destroy();
       };
@@ -53,10 +61,17 @@ export class SocketLink implements HostLink {
       socket.once('close', () => {
         const lost = new LinkLost('The link to the host was lost');
         reject(lost);
-        if (link) link.#close(lost);
+        if (!link) return;
+        meter.linkDown(link.#inUse);
+        link.#close(lost);
       });
       if (head.length > 0) onData(head);
     });
+  }
+
+  /** Somebody waits for what it carries, and neither side has said that it ends. */
+  get #inUse(): boolean {
+    return this.#waiters.size > 0 && !this.#lost && !this.#isDone;
   }
 
   get lost(): boolean {
@@ -99,6 +114,7 @@ export class SocketLink implements HostLink {
   }
 
   destroy(): void {
+    this.#isDone = true;
     this.#socket.destroy();
   }
 

@@ -4,6 +4,7 @@ import { CHANNEL_PROTOCOL } from '../core/channel.ts';
 import type { Clock } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import { type HostAddress, type HostLink, type HostLinks, LinkLost } from '../core/host-link.ts';
+import { type GatewayMeter, UNMEASURED } from '../core/meter.ts';
 import { within } from '../core/within.ts';
 import { addressOptions, endpointKey } from './endpoint.ts';
 import { SocketLink } from './socket-link.ts';
@@ -19,10 +20,12 @@ export class SocketLinks implements HostLinks {
   readonly #links = new Map<string, Promise<SocketLink>>();
   readonly #clock: Clock;
   readonly #dial: Dial;
+  readonly #meter: Pick<GatewayMeter, 'linkUp' | 'linkDown'>;
 
-  constructor(clock: Clock, dial: Dial = upgrade) {
+  constructor(clock: Clock, dial: Dial = upgrade, meter: Pick<GatewayMeter, 'linkUp' | 'linkDown'> = UNMEASURED) {
     this.#clock = clock;
     this.#dial = dial;
+    this.#meter = meter;
   }
 
   async to(address: HostAddress, signal: AbortSignal): Promise<HostLink> {
@@ -60,7 +63,7 @@ export class SocketLinks implements HostLinks {
       const [socket, head] = await this.#dial(address, signal);
       socket.once('close', onClose);
       signal.addEventListener('abort', () => socket.destroy(), { once: true }); // the request is done with: it would not
-      return SocketLink.over(socket, head);
+      return SocketLink.over(socket, head, this.#meter);
     });
   }
 }

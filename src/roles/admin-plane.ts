@@ -61,7 +61,7 @@ export function adminPlane(parts: Parts, { rawStore, here, ...use }: AdminPlaneU
     tokens,
     identities,
     audit,
-    login: new Login({ ...parts, accounts }),
+    login: new Login({ ...parts, accounts, meter: parts.gatewayMeter }),
     people: () => people.value,
     startedAt: clock.now(),
     configuration: masked(config),

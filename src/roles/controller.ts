@@ -39,6 +39,13 @@ async function startController(config: Config, main: string, log: Logger): Promi
   const server = httpServer(controllerProbes(replica.parts.store, health));
   const url = await listen(server, config.http.host, config.http.port);
   held.defer(() => drain(server, DRAIN_MS, replica.parts.clock));
+  // Whether the store answers is known to the one in charge alone, unless it is asked.
+  replica.parts.metrics.beforeShowing(() =>
+    replica.parts.store.generation().then(
+      () => {},
+      () => {},
+    ),
+  );
   const shown = await showMetrics(replica.parts.metrics, config.metrics, replica.parts.clock, held);
   held.use(new Presence({ ...replica.parts, role: 'controller', condition: () => conditionOf(health) }));
   const stop = new AbortController();

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { ControllerCalls } from '../core/controller-calls.ts';
 import { type ApiOptions, createApi } from '../gateway/api/api.ts';
 import { SessionViews } from '../gateway/api/session-views.ts';
+import { LostSessions } from '../gateway/mcp/lost-sessions.ts';
 import { McpEndpoint } from '../gateway/mcp/mcp-endpoint.ts';
 import { RequestStates } from '../gateway/mcp/modern/request-state.ts';
 import { Reach } from '../gateway/mcp/reach.ts';
@@ -53,10 +54,11 @@ export interface DataPlane {
  * @param held gets what has to be disposed of
  */
 export function dataPlane(given: Parts, controller: ControllerCalls, held: AsyncDisposableStack): DataPlane {
-  const parts = { ...given, store: new CompleteStore({ ...given, waitMs: given.config.streams.holdMs }) };
+  const waitMs = given.config.streams.holdMs;
+  const parts = { ...given, store: new CompleteStore({ ...given, waitMs, meter: given.sessionMeter }) };
   const tokens = new Tokens(parts.deployment.key, parts.clock);
   const sessions = sessionsOf(parts);
-  const cache = held.use(new SessionCache({ ...parts, tokens, holdMs: parts.config.streams.holdMs }));
+  const cache = held.use(cacheOf(parts, tokens));
   const mcp = mcpOf(parts, sessions, cache, held);
   let ending = false;
   const streams = new AbortController();
@@ -64,6 +66,7 @@ export function dataPlane(given: Parts, controller: ControllerCalls, held: Async
     await given.store.peek(PROBE);
     return ending ? 'the manager is ending' : undefined;
   };
+  showCondition(parts, () => ({ ending, ...cache.counts }), notReady);
   const views = new SessionViews({ ...parts, statusMs: STATUS_MS });
   const admin = adminPlane(parts, {
     rawStore: given.store,
@@ -93,11 +96,46 @@ export function dataPlane(given: Parts, controller: ControllerCalls, held: Async
   };
 }
 
+function cacheOf(parts: Parts, tokens: Tokens): SessionCache {
+  const lost = new LostSessions(parts);
+  return new SessionCache({
+    ...parts,
+    tokens,
+    holdMs: parts.config.streams.holdMs,
+    lost,
+    meter: parts.gatewayMeter,
+  });
+}
+
+/** What is known without being counted, as it is when it is shown. That it asks whether it is ready asks the store, too. */
+function showCondition(
+  { metrics }: Parts,
+  condition: () => { readonly ending: boolean; readonly sessions: number; readonly connections: number },
+  notReady: () => Promise<string | undefined>,
+): void {
+  const ready = metrics.gauge('mcp_gateway_ready');
+  const draining = metrics.gauge('mcp_gateway_draining');
+  const sessions = metrics.gauge('mcp_gateway_sessions');
+  const connections = metrics.gauge('mcp_gateway_connections');
+  metrics.beforeShowing(async () => {
+    const now = condition();
+    sessions.set(now.sessions);
+    connections.set(now.connections);
+    draining.set(now.ending ? 1 : 0);
+    const isReady = await notReady().then(
+      (why) => why === undefined,
+      () => false,
+    );
+    ready.set(isReady ? 1 : 0);
+  });
+}
+
 function sessionsOf(parts: Parts): Sessions {
   const { idleTtlMs, maxAgeMs, perOwner: sessionsPerOwner, workspaceRoots, start } = parts.config.sessions;
   const startQueue = parts.config.instances.queue;
   return new Sessions({
     ...parts,
+    meter: parts.sessionMeter,
     key: parts.deployment.key,
     workspaces: new Workspaces(workspaceRoots),
     limits: { sessionsPerOwner, idleTtlMs, maxAgeMs, holdMs: parts.config.streams.holdMs, startQueue, start },
@@ -106,11 +144,13 @@ function sessionsOf(parts: Parts): Sessions {
 
 function mcpOf(parts: Parts, sessions: Sessions, cache: SessionCache, held: AsyncDisposableStack): McpEndpoint {
   const { http, streams, connections, tokenInPath } = parts.config;
-  const links = held.use(new SocketLinks(parts.clock));
+  const meter = parts.gatewayMeter;
+  const links = held.use(new SocketLinks(parts.clock, undefined, meter));
   const endpoint = new McpEndpoint({
     ...parts,
     sessions: cache,
-    reach: new Reach({ ...parts, sessions, links, holdMs: streams.holdMs }),
+    meter,
+    reach: new Reach({ ...parts, sessions, links, holdMs: streams.holdMs, meter }),
     guard: http,
     streams,
     bodyLimitBytes: http.bodyLimitBytes,

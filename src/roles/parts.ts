@@ -19,9 +19,13 @@ import { type Lifecycle, LifecycleLog } from '../sessions/lifecycle.ts';
 import { Sealer } from '../sessions/sealer.ts';
 import { EmbeddedOperations } from '../store/embedded/operations.ts';
 import { EmbeddedStore } from '../store/embedded/store.ts';
+import { MeasuredStore } from '../store/measured-store.ts';
 import { RedisOperations } from '../store/redis/operations.ts';
 import { RedisStore } from '../store/redis/store.ts';
+import { PromGatewayMeter } from '../telemetry/metrics/gateway-meter.ts';
 import { Metrics, type ProcessRole } from '../telemetry/metrics/metrics.ts';
+import { PromSessionMeter } from '../telemetry/metrics/session-meter.ts';
+import { toolNames } from '../telemetry/metrics/tool-names.ts';
 import { programVersion } from './program-version.ts';
 
 type Store = SessionStore & ConnectionStore & AsyncDisposable;
@@ -46,6 +50,8 @@ export interface Parts {
   /** This program's. */
   readonly version: string;
   readonly metrics: Metrics;
+  readonly sessionMeter: PromSessionMeter;
+  readonly gatewayMeter: PromGatewayMeter;
 }
 
 /**
@@ -62,10 +68,13 @@ export async function assemble(
 ): Promise<Parts> {
   const deployment = loadKeys(config.state, config.secrets);
   const catalogue = loadCatalogue(catalogueFiles(config, root));
-  const store = held.use(openStore(config));
   const operations = held.use(openOperations(config));
   const lifecycle = held.use(new LifecycleLog({ operations, clock: systemClock, log }));
   const version = programVersion(root);
+  const tools = toolNames(catalogue);
+  const metrics = new Metrics({ role, version, servers: [...catalogue.keys()], tools: [...new Set(tools.values())] });
+  const sessionMeter = new PromSessionMeter(metrics);
+  const store = held.use(new MeasuredStore(openStore(config), sessionMeter));
   return {
     config,
     deployment,
@@ -82,13 +91,11 @@ export async function assemble(
     log,
     random: Math.random,
     version,
-    metrics: new Metrics({ role, version, servers: [...catalogue.keys()], tools: toolsOf(catalogue) }),
+    metrics,
+    sessionMeter,
+    gatewayMeter: new PromGatewayMeter(metrics, tools),
   };
 }
-
-const toolsOf = (catalogue: Catalogue): string[] => [
-  ...new Set([...catalogue.values()].flatMap(({ tools = [] }) => tools)),
-];
 
 /** The shipped catalogue and, laid over it, the user's own, which must be there if the configuration names it. */
 function catalogueFiles({ state, catalogue }: Config, root: string): string[] {

@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { ConnectionRecord } from '../core/connection.ts';
 import { StoreEmptied } from '../core/errors.ts';
 import type { ConnectionId, SessionId } from '../core/ids.ts';
+import { type StoreMeter, UNMEASURED } from '../core/meter.ts';
 import { backoffDelay } from '../core/retry.ts';
 import type { SessionRecord } from '../core/session.ts';
 import type { Signals } from '../core/signals.ts';
@@ -18,6 +19,8 @@ export interface CompleteStoreOptions {
   readonly random: () => number;
   /** How long to wait for an emptied store to be complete again, milliseconds. */
   readonly waitMs: number;
+  /** Absent: nothing is measured. */
+  readonly meter?: Pick<StoreMeter, 'storeEmptied'>;
 }
 
 /**
@@ -91,12 +94,13 @@ export class CompleteStore implements SessionStore, ConnectionStore {
 
   /** `work`, done in a complete store: done again if the store was emptied meanwhile. */
   async #complete<T>(id: SessionId, work: () => Promise<T>): Promise<T> {
-    const { clock, random, signals, waitMs } = this.#options;
+    const { clock, random, signals, waitMs, meter = UNMEASURED } = this.#options;
     const deadline = clock.now() + waitMs;
     for (let failures = 1; ; failures++) {
       try {
         return await ifComplete(this.#store, work);
       } catch (error) {
+        if (error instanceof StoreEmptied && failures === 1) meter.storeEmptied();
         if (!(error instanceof StoreEmptied) || clock.now() >= deadline) throw error;
         signals.publish(id); // the controller looks, and sees why it is not there
         await clock.sleep(backoffDelay(BACKOFF, failures, random()) + 1);

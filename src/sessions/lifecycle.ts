@@ -14,8 +14,8 @@ export interface Lifecycle {
   record(occurrence: Occurrence): void;
   /** The session is about to be deleted: whoever finds it gone then (`wasEnded`) knows that it did not expire. */
   ending(session: SessionIdentity): Promise<void>;
-  /** False also where it cannot be known any more. */
-  wasEnded(session: SessionIdentity): Promise<boolean>;
+  /** False also where it is not known any more; undefined: it cannot be known now. */
+  wasEnded(session: SessionIdentity): Promise<boolean | undefined>;
 }
 
 /** Events that wait for a store that is out of reach; the oldest make way. */
@@ -23,7 +23,7 @@ const WAITING = 500;
 /** Time between two attempts to write them, milliseconds. */
 const AGAIN_MS = 1000;
 /** How long it is known that a session was ended by somebody, milliseconds. */
-const ENDED_MS = 24 * 3_600_000;
+export const ENDED_MS = 24 * 3_600_000;
 /** Characters of a reason. */
 const REASON = 500;
 
@@ -62,8 +62,8 @@ export class LifecycleLog implements Lifecycle, AsyncDisposable {
     await this.#options.operations.mark(keyOf(session), ENDED_MS).catch(() => {}); // it then seems to have expired
   }
 
-  async wasEnded(session: SessionIdentity): Promise<boolean> {
-    return this.#options.operations.marked(keyOf(session)).catch(() => false);
+  async wasEnded(session: SessionIdentity): Promise<boolean | undefined> {
+    return this.#options.operations.marked(keyOf(session)).catch(() => undefined);
   }
 
   /** Writes what can be written now. */

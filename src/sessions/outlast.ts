@@ -12,15 +12,22 @@ export const isOutage = (error: unknown): error is StoreUnavailable =>
 /**
  * What `look` finds as soon as the store can be asked: while it is out of reach it is asked again, for `holdMs` milliseconds.
  * For reads alone: a write that was not answered may have been done.
+ * @param onWait called when it is out of reach
  * @throws StoreUnavailable if it takes longer; what else `look` throws
  */
-export async function outlast<T>(clock: Clock, holdMs: number, look: () => Promise<T>): Promise<T> {
+export async function outlast<T>(
+  clock: Clock,
+  holdMs: number,
+  look: () => Promise<T>,
+  onWait: () => void = () => {},
+): Promise<T> {
   let outage: StoreUnavailable;
   try {
     return await look();
   } catch (error) {
     if (!isOutage(error)) throw error;
     outage = error;
+    onWait();
   }
   const again = async (signal: AbortSignal): Promise<T> => {
     for (let failures = 1; ; failures++) {

@@ -3,6 +3,7 @@ import type { Catalogue } from '../core/catalogue.ts';
 import { AppError } from '../core/errors.ts';
 import type { LogSetting } from '../core/host-logs.ts';
 import { newNonce, type ServerName, type SessionId, sessionIdOf } from '../core/ids.ts';
+import { type EndedBy, type SessionMeter, UNMEASURED } from '../core/meter.ts';
 import {
   changed,
   nextGeneration,
@@ -50,6 +51,8 @@ export interface SessionsOptions extends Omit<AwaitContext, 'store'>, Omit<Updat
   readonly workspaces: Pick<Workspaces, 'admit'>;
   readonly limits: SessionLimits;
   readonly lifecycle: Lifecycle;
+  /** Absent: nothing is measured. */
+  readonly meter?: SessionMeter;
 }
 
 export interface Opened {
@@ -70,9 +73,11 @@ export interface ReadyServer {
  */
 export class Sessions {
   readonly #options: SessionsOptions;
+  readonly #meter: SessionMeter;
 
   constructor(options: SessionsOptions) {
     this.#options = options;
+    this.#meter = options.meter ?? UNMEASURED;
   }
 
   /**
@@ -95,6 +100,7 @@ export class Sessions {
       if (await store.create(record)) {
         this.#options.signals.publish(id);
         this.#options.lifecycle.record({ name: 'session.created', session: id, owner });
+        this.#meter.sessionCreated();
         return { record, created: true };
       }
     }
@@ -103,6 +109,7 @@ export class Sessions {
 
   #resumed(record: SessionRecord): Opened {
     this.#options.lifecycle.record({ name: 'session.resumed', session: record.id, owner: record.owner });
+    this.#meter.sessionResumed();
     return { record, created: false };
   }
 
@@ -124,13 +131,14 @@ export class Sessions {
    * Ends the session; its instances are ended by the controller. False: it was over already.
    * @param reason for people
    */
-  async end(id: SessionId, reason = 'it was asked to'): Promise<boolean> {
+  async end(id: SessionId, by: EndedBy = 'owner', reason = 'it was asked to'): Promise<boolean> {
     const { store, signals, lifecycle } = this.#options;
     const record = await store.peek(id);
     if (record) await lifecycle.ending(record);
     const ended = await store.delete(id);
     if (ended) {
       signals.publish(id);
+      this.#meter.sessionEnded(by, record && this.#options.clock.now() - record.createdAt);
       if (record) lifecycle.record({ name: 'session.ended', session: id, owner: record.owner, reason });
     }
     return ended;
@@ -180,20 +188,28 @@ export class Sessions {
    * Throws `session.over`, `server.unknown`, `server.stopped`, `server.failed` (what is wrong is in its message and data; it
    * is not tried again in time), `session.quota` (too many wait for a place), `server.busy` (not ready in time), and the reason
    * of `signal` when it aborts.
+   * @param onWait called when it is not ready now
    */
-  async awaitReady(id: SessionId, name: ServerName, signal: AbortSignal): Promise<ReadyServer> {
+  async awaitReady(
+    id: SessionId,
+    name: ServerName,
+    signal: AbortSignal,
+    onWait: () => void = () => {},
+  ): Promise<ReadyServer> {
     const { clock, limits } = this.#options;
     const deadline = clock.now() + limits.holdMs;
     let reason = 'it is still being started';
     const look = (record: SessionRecord): ReadyServer | 'idle' | undefined => {
       if (isIdle(record, name)) {
         checkPlace(record, name, clock.now());
+        onWait();
         return 'idle';
       }
       const state = readyState(record, name, clock.now(), deadline);
       if (state) return { record, state };
       const now = serverOf(record, name)?.state;
       if (now && 'reason' in now && now.reason !== undefined) reason = now.reason;
+      onWait();
       return undefined;
     };
     for (;;) {

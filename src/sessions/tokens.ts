@@ -18,9 +18,13 @@ export interface TokenClaims {
   readonly nonce: string;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
+  /** Milliseconds since the epoch: the session was there then. */
+  readonly issuedAt: number;
+  /** `SessionRecord.idleTtlMs`; undefined: the token does not say. */
+  readonly idleTtlMs: number | undefined;
 }
 
-/** Session tokens: JWT (RFC 7519), HS256. Claims: `sid` the session's id, `non` its nonce, `sub` its owner. */
+/** Session tokens: JWT (RFC 7519), HS256. Claims: `sid` the session's id, `non` its nonce, `sub` its owner, `idl` its idle time in seconds. */
 export class Tokens {
   readonly #key: Buffer;
   readonly #clock: Clock;
@@ -39,7 +43,7 @@ export class Tokens {
   }
 
   /** A token that is good until the session's maximum age; the session's end revokes it sooner. */
-  issue(record: Pick<SessionRecord, 'id' | 'nonce' | 'owner' | 'maxAt'>): string {
+  issue(record: Pick<SessionRecord, 'id' | 'nonce' | 'owner' | 'maxAt' | 'idleTtlMs'>): string {
     const claims = {
       iss: ISSUER,
       aud: AUDIENCE,
@@ -48,6 +52,7 @@ export class Tokens {
       non: record.nonce,
       iat: Math.floor(this.#clock.now() / 1000),
       exp: Math.ceil(record.maxAt / 1000),
+      idl: Math.floor(record.idleTtlMs / 1000),
     };
     return jwt.sign(claims, this.#key, { algorithm: 'HS256' });
   }
@@ -74,9 +79,16 @@ export class Tokens {
 
   #check(token: string): TokenClaims {
     const payload = verifyJwt(token, this.#key, PARTIES, this.#clock, invalid);
-    const { sid, sub, non, exp } = payload;
+    const { sid, sub, non, exp, iat, idl } = payload;
     if (typeof sid !== 'string' || typeof sub !== 'string' || typeof non !== 'string') throw invalid();
-    return { session: sid, owner: sub, nonce: non, expiresAt: exp * 1000 };
+    return {
+      session: sid,
+      owner: sub,
+      nonce: non,
+      expiresAt: exp * 1000,
+      issuedAt: (iat ?? 0) * 1000,
+      idleTtlMs: typeof idl === 'number' ? idl * 1000 : undefined,
+    };
   }
 }
 

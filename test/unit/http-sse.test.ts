@@ -4,6 +4,7 @@ import type { ConnectionRecord } from '../../src/core/connection.ts';
 import { HostRefused } from '../../src/core/host-link.ts';
 import { newConnectionId } from '../../src/core/ids.ts';
 import { LocalSignals } from '../../src/core/local-signals.ts';
+import { UNMEASURED } from '../../src/core/meter.ts';
 import type { ServerRecord } from '../../src/core/session.ts';
 import { Connections } from '../../src/gateway/mcp/connections.ts';
 import { addressOf, endpointOf, placeOf } from '../../src/gateway/mcp/http-sse/address.ts';
@@ -98,7 +99,7 @@ describe('a stream of HTTP+SSE', () => {
 
   const exchange = (url: string, headers: object, reply: FakeReply) => {
     const req = { url, headers: { authorization: `Bearer ${token}`, ...headers } } as IncomingMessage;
-    return { req, reply, server: 'files' };
+    return { req, reply, server: 'files', measure: () => UNMEASURED.operation('', undefined, '', 0) };
   };
   /** Opens a stream; resolves when its endpoint was sent. */
   async function open(lastEventId?: string): Promise<FakeReply & { readonly id: string }> {

@@ -73,7 +73,13 @@ describe('tokens of people', () => {
     await refused(forged({ sub: 'nobody' }));
     await refused(forged({ sub: '__proto__' }));
     await refused(admin().refresh);
-    const session = { id: 'pts_1-abcdefghijklmnop', nonce: 'n', owner: 'admin', maxAt: plane.clock.now() + 60_000 };
+    const session = {
+      id: 'pts_1-abcdefghijklmnop',
+      nonce: 'n',
+      owner: 'admin',
+      maxAt: plane.clock.now() + 60_000,
+      idleTtlMs: 30_000,
+    };
     await refused(new Tokens(KEY, plane.clock).issue(session));
     const { access } = admin();
     await plane.clock.advance(15 * 60_000);

@@ -9,7 +9,13 @@ import { FakeClock } from '../fakes/fake-clock.ts';
 const KEY = Buffer.alloc(32, 1);
 const OTHER = Buffer.alloc(32, 2);
 const clock = new FakeClock();
-const record = { id: 'pts_3-aaaaaaaaaaaaaaaa', nonce: 'abcdefgh', owner: 'o', maxAt: clock.now() + 60_000 };
+const record = {
+  id: 'pts_3-aaaaaaaaaaaaaaaa',
+  nonce: 'abcdefgh',
+  owner: 'o',
+  maxAt: clock.now() + 60_000,
+  idleTtlMs: 30_000,
+};
 const invalid = expect.objectContaining({ code: 'auth.invalid' });
 
 describe('Tokens', () => {
@@ -17,7 +23,14 @@ describe('Tokens', () => {
     const time = new FakeClock();
     const tokens = new Tokens(KEY, time);
     const token = tokens.issue(record);
-    const claims = { session: record.id, owner: 'o', nonce: 'abcdefgh', expiresAt: record.maxAt };
+    const claims = {
+      session: record.id,
+      owner: 'o',
+      nonce: 'abcdefgh',
+      expiresAt: record.maxAt,
+      issuedAt: clock.now(),
+      idleTtlMs: 30_000,
+    };
     expect(tokens.verify(token)).toEqual(claims);
     await time.advance(59_999);
     expect(tokens.verify(token)).toEqual(claims);

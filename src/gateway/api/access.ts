@@ -1,6 +1,7 @@
 import type { RequestHandler, Response } from 'express';
 import { AppError } from '../../core/errors.ts';
 import { isSessionId, type SessionId } from '../../core/ids.ts';
+import type { EndedBy } from '../../core/meter.ts';
 import type { Person } from '../../core/people.ts';
 import type { SessionRecord } from '../../core/session.ts';
 import type { AuditTrail } from '../../sessions/audit-trail.ts';
@@ -71,6 +72,12 @@ const actorOf = (person: Person | undefined) =>
 
 function principalOf(response: Response): Principal {
   return response.locals.principal as Principal;
+}
+
+/** As whom the caller ends a session: as its owner, or as one who looks after those of others. */
+export function enderOf(response: Response, { owner }: Pick<SessionRecord, 'owner'>): EndedBy {
+  const principal = principalOf(response);
+  return principal.kind === 'person' && principal.person.name !== owner ? 'admin' : 'owner';
 }
 
 /** Whose sessions the caller deals with. Throws `auth.forbidden` for a session's token, and for operators who would change something. */

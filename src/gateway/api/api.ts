@@ -9,7 +9,7 @@ import type { ServerRecord, SessionRecord } from '../../core/session.ts';
 import { sessionOver } from '../../sessions/await-record.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import type { Tokens } from '../../sessions/tokens.ts';
-import { authorize, type DoorOptions, door, ownerOf, threshold } from './access.ts';
+import { authorize, type DoorOptions, door, enderOf, ownerOf, threshold } from './access.ts';
 import { answerErrors, answerUnknown } from './edge.ts';
 import { eventRoutes } from './events.ts';
 import { type LogRoutesOptions, logRoutes } from './logs.ts';
@@ -98,8 +98,8 @@ function sessionRoutes(options: ApiOptions): Router {
     response.json(await viewOf(options, id));
   });
   router.delete('/sessions/:id', async (request, response) => {
-    const { id } = await authorize(sessions, response, request.params.id);
-    await sessions.end(id);
+    const record = await authorize(sessions, response, request.params.id);
+    await sessions.end(record.id, enderOf(response, record));
     response.status(204).end();
   });
   router.post('/sessions/:id/stop', async (request, response: Response<SessionView>) => {

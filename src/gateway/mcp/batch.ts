@@ -1,11 +1,14 @@
+import { errorTypeIn, errorTypeOf } from '../../core/error-type.ts';
 import { type AppError, asAppError } from '../../core/errors.ts';
 import { isRequest, type RequestId, type RpcMessage, type RpcRequest, rpcError } from '../../core/json-rpc.ts';
+import type { Operation } from '../../core/meter.ts';
 import type { IncomingNotice, IncomingRequest } from './incoming.ts';
 import type { Reply } from './reply.ts';
 
 export interface BatchWork {
   request(incoming: IncomingRequest, reply: Reply): Promise<void>;
   notify(incoming: IncomingNotice): Promise<void>;
+  measure(request: RpcRequest): Operation;
 }
 
 /**
@@ -29,9 +32,10 @@ export async function answerBatch(
         if (requests.length === 0) throw error;
       });
     }
-    const part = new Part(answers);
+    const operation = work.measure(message);
+    const part = new Part(answers, operation);
     try {
-      await work.request(incoming as IncomingRequest, part);
+      await work.request({ ...(incoming as IncomingRequest), operation }, part);
     } catch (error) {
       part.fail(asAppError(error), (message as RpcRequest).id);
     }
@@ -74,10 +78,13 @@ class Answers {
 /** What one request of a batch takes for its HTTP response. */
 class Part implements Reply {
   readonly #answers: Answers;
+  readonly #operation: Operation;
   primer: (() => string) | undefined;
 
-  constructor(answers: Answers) {
+  constructor(answers: Answers, operation: Operation) {
     this.#answers = answers;
+    this.#operation = operation;
+    answers.reply.onClose(() => operation.end('cancelled'));
   }
 
   get congested(): boolean {
@@ -98,16 +105,25 @@ class Part implements Reply {
   accept(): void {}
 
   send(payload: Buffer, _id: (() => string) | undefined, last: boolean): void {
-    if (last) this.#answers.complete(payload);
+    if (last) this.#complete(payload);
     else this.#answers.aside(payload);
   }
   json(_status: number, body: Buffer | string): void {
-    this.#answers.complete(Buffer.from(body));
+    this.#complete(Buffer.from(body));
   }
   end(): void {
+    this.#operation.end('cancelled');
     this.#answers.complete(undefined);
   }
   fail(error: AppError, id: RequestId | null): void {
+    this.#operation.failing(errorTypeOf(error.code));
     this.json(error.status, JSON.stringify(rpcError(id, error.rpcCode, error.message, error.data)));
+  }
+
+  #complete(answer: Buffer): void {
+    const error = errorTypeIn(answer);
+    if (error) this.#operation.failing(error);
+    this.#operation.end();
+    this.#answers.complete(answer);
   }
 }

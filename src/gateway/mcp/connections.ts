@@ -1,7 +1,10 @@
 import type { Clock } from '../../core/clock.ts';
 import type { ConnectionRecord } from '../../core/connection.ts';
-import { AppError } from '../../core/errors.ts';
+import { errorTypeOf } from '../../core/error-type.ts';
+import { AppError, asAppError } from '../../core/errors.ts';
+import { HostRefused } from '../../core/host-link.ts';
 import { type ConnectionId, isConnectionId, newConnectionId, type ServerName } from '../../core/ids.ts';
+import { type GatewayMeter, UNMEASURED } from '../../core/meter.ts';
 import { serverOf } from '../../core/session.ts';
 import type { ConnectionStore } from '../../core/store.ts';
 import { sessionOver } from '../../sessions/await-record.ts';
@@ -11,7 +14,7 @@ import type { Reach } from './reach.ts';
 import type { Reply } from './reply.ts';
 import type { LiveSession, SessionCache } from './session-cache.ts';
 import { newTarget, SingleConversation } from './single-conversation.ts';
-import { negotiate } from './versions.ts';
+import { MODERN_VERSIONS, negotiate } from './versions.ts';
 
 /** Derived ones, of clients that never end them: the one that was not used for longest is forgotten. */
 const VIRTUAL_PER_SESSION = 100;
@@ -26,6 +29,8 @@ export interface ConnectionsOptions {
   readonly connectionsPerSession: number;
   /** Of this program, for `serverInfo`. */
   readonly version: string;
+  /** Absent: nothing is measured. */
+  readonly meter?: GatewayMeter;
 }
 
 /** A connection that was opened, and the `initialize` result for its client. */
@@ -45,11 +50,13 @@ export const connectionOver = () =>
 /** The connections of clients: opened, found again wherever they were opened, ended. */
 export class Connections {
   readonly #options: ConnectionsOptions;
+  readonly #meter: GatewayMeter;
   /** How many requests are being answered over each derived one. */
   readonly #users = new WeakMap<Conversation, number>();
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;
+    this.#meter = options.meter ?? UNMEASURED;
   }
 
   /**
@@ -66,11 +73,13 @@ export class Connections {
     params: Record<string, unknown>,
     isAbandoned: () => boolean,
   ): Promise<{ readonly id: ConnectionId; readonly result: object }> {
-    await this.#check(live, server, params);
     const protocolVersion = negotiate(params.protocolVersion);
-    const record = this.#newRecord(live, { id: newConnectionId(), server, protocolVersion, initialize: params });
-    const { result } = await this.#initialize(live, record, isAbandoned);
-    return { id: record.id, result };
+    return this.#counted(protocolVersion, async () => {
+      await this.#check(live, server, params);
+      const record = this.#newRecord(live, { id: newConnectionId(), server, protocolVersion, initialize: params });
+      const { result } = await this.#initialize(live, record, isAbandoned);
+      return { id: record.id, result };
+    });
   }
 
   /**
@@ -79,7 +88,15 @@ export class Connections {
    * @param params of `initialize`
    * @throws AppError as `open`, and `connection.over` if the id is one of another transport or server
    */
-  async openSse(
+  openSse(
+    live: LiveSession,
+    agreed: Pick<ConnectionRecord, 'id' | 'server' | 'protocolVersion'>,
+    params: Record<string, unknown>,
+  ): Promise<Opened> {
+    return this.#counted(agreed.protocolVersion, () => this.#openSse(live, agreed, params));
+  }
+
+  async #openSse(
     live: LiveSession,
     { id, server, protocolVersion }: Pick<ConnectionRecord, 'id' | 'server' | 'protocolVersion'>,
     params: Record<string, unknown>,
@@ -133,7 +150,10 @@ export class Connections {
     this.#checkServer(live, record.server);
     const { conversations } = live;
     const known = conversations.get(record.id);
-    if (!known) this.#forgetVirtual(conversations);
+    if (!known) {
+      this.#forgetVirtual(conversations);
+      this.#meter.connectionOpened(MODERN_VERSIONS[0]);
+    }
     const conversation = known ?? this.#converse(live, record, true);
     conversations.delete(record.id);
     conversations.set(record.id, conversation); // the last one of the map was used last
@@ -147,6 +167,17 @@ export class Connections {
     await this.#options.store.remove(session, id);
     this.#options.sessions.ended(live, id);
     void conversation.close();
+  }
+
+  async #counted<T>(version: string, open: () => Promise<T>): Promise<T> {
+    try {
+      const opened = await open();
+      this.#meter.connectionOpened(version);
+      return opened;
+    } catch (error) {
+      this.#meter.connectionFailed(error instanceof HostRefused ? 'rpc_error' : errorTypeOf(asAppError(error).code));
+      throw error;
+    }
   }
 
   async #initialize(live: LiveSession, record: ConnectionRecord, isAbandoned: () => boolean): Promise<Opened> {

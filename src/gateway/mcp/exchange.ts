@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { AppError } from '../../core/errors.ts';
 import type { ServerName } from '../../core/ids.ts';
 import { asMessage, type RpcError, type RpcMessage, type RpcRequest, type RpcResult } from '../../core/json-rpc.ts';
+import type { Operation } from '../../core/meter.ts';
 import { bearer, single } from './guards.ts';
 import type { Reply } from './reply.ts';
 
@@ -14,6 +15,11 @@ export interface Exchange {
   readonly server?: ServerName;
   /** The session token of `/t/{token}/...`. */
   readonly pathToken?: string;
+  /**
+   * Begins to measure a request that came with it.
+   * @param version of the protocol; absent: as the HTTP request says
+   */
+  readonly measure: (request: RpcRequest, version?: string) => Operation;
 }
 
 /** The session token of a request. @throws AppError `auth.missing` (401) */

@@ -1,4 +1,5 @@
 import type { RpcMessage, RpcNotification, RpcRequest, RpcResponse } from '../../core/json-rpc.ts';
+import type { Operation } from '../../core/meter.ts';
 
 /** One message of a client with what is needed to pass it on. */
 export interface Incoming<M extends RpcMessage = RpcMessage> {
@@ -7,6 +8,8 @@ export interface Incoming<M extends RpcMessage = RpcMessage> {
   readonly payload: Buffer | string;
   /** Idempotency key: the request's header, or a new one. */
   readonly key: string;
+  /** What measures it; absent: nothing does. */
+  readonly operation?: Operation;
 }
 export type IncomingRequest = Incoming<RpcRequest>;
 export type IncomingNotice = Incoming<RpcNotification | RpcResponse>;

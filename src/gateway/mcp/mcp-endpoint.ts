@@ -2,8 +2,9 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { MAX_MESSAGE } from '../../core/channel.ts';
 import { AppError, asAppError } from '../../core/errors.ts';
-import { idOf, type RequestId, rpcError } from '../../core/json-rpc.ts';
+import { idOf, type RequestId, type RpcRequest, rpcError } from '../../core/json-rpc.ts';
 import type { Logger } from '../../core/logger.ts';
+import { UNMEASURED } from '../../core/meter.ts';
 import { readBody } from './body.ts';
 import { Connections, type ConnectionsOptions } from './connections.ts';
 import { type Exchange, tokenOf } from './exchange.ts';
@@ -15,7 +16,7 @@ import { ModernHttp } from './modern/modern-http.ts';
 import type { RequestStates } from './modern/request-state.ts';
 import { HttpReply, type StreamOptions } from './reply.ts';
 import { StreamableHttp } from './streamable-http.ts';
-import { isModern } from './versions.ts';
+import { isModern, revisionOf } from './versions.ts';
 
 export interface McpEndpointOptions extends ConnectionsOptions {
   readonly log: Logger;
@@ -56,12 +57,16 @@ export class McpEndpoint implements Disposable {
   handle(req: IncomingMessage, res: ServerResponse): boolean {
     const [match, pathToken, place = 'messages', server] = PATH.exec(req.url ?? '') ?? [];
     if (match === undefined || (pathToken !== undefined && !this.#options.tokenInPath)) return false;
-    const reply = new HttpReply(res, this.#options.streams, this.#heart);
+    const { streams, meter = UNMEASURED } = this.#options;
+    const arrivedAt = performance.now();
+    const reply = new HttpReply(res, streams, this.#heart, meter);
     const exchange: Exchange = {
       req,
       reply,
       ...(server === undefined ? {} : { server }),
       ...(pathToken === undefined ? {} : { pathToken }),
+      measure: (request, version = revisionOf(req.headers, request)) =>
+        meter.operation(request.method, request.params?.name, version, arrivedAt),
     };
     this.#answer(exchange, place as Place).catch((error: unknown) => this.#fail(exchange, error, null));
     return true;
@@ -87,11 +92,13 @@ export class McpEndpoint implements Disposable {
     switch (`${req.method} ${place}`) {
       case 'POST mcp':
         checkPost(req);
-        return this.#post(exchange, (value, body) =>
-          isModern(req.headers, value)
+        return this.#post(exchange, (value, body) => {
+          // It is answered by this response, whatever becomes of it; a batch measures each of its own.
+          if (isRequestLike(value)) exchange.reply.operation = exchange.measure(value);
+          return isModern(req.headers, value)
             ? this.#modern.post(exchange, value)
-            : this.#streamable.post(exchange, value, body),
-        );
+            : this.#streamable.post(exchange, value, body);
+        });
       case 'POST messages':
         return this.#post(exchange, (value, body) => this.#sse.post(exchange, value, body));
       case 'GET sse':
@@ -127,6 +134,12 @@ export class McpEndpoint implements Disposable {
     noteFailure(log, exchange, cause, (token) => sessions.check(token));
     exchange.reply.fail(asAppError(cause), id);
   }
+}
+
+/** Whether it is a request as far as it can be counted as one: that it is well formed is for others to look at. */
+function isRequestLike(value: unknown): value is RpcRequest {
+  const { method, id } = (value ?? {}) as Partial<RpcRequest>;
+  return typeof method === 'string' && id !== undefined;
 }
 
 function parse(body: Buffer): unknown {

@@ -19,6 +19,7 @@ export function postNotice(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     new Pursuit(reach, target, (link, subscriber) => link.post(target.connection, { key, kind, payload }, subscriber), {
+      held: true,
       entry: () => {},
       end: () => resolve(),
       failed: reject,

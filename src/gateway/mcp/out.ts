@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
+import { errorTypeOf } from '../../core/error-type.ts';
 import { type AppError, asAppError, type ErrorCode } from '../../core/errors.ts';
 import type { RpcMessage } from '../../core/json-rpc.ts';
 import { backoffDelay } from '../../core/retry.ts';
@@ -23,7 +24,7 @@ const OVER: ReadonlySet<ErrorCode> = new Set(['session.over', 'connection.over',
 export function postOut(
   reach: Reach,
   target: Target,
-  { message, key, payload }: IncomingRequest,
+  { message, key, payload, operation }: IncomingRequest,
   onLost: (error: AppError) => void,
 ): Promise<void> {
   const kind = postKind(message);
@@ -38,7 +39,17 @@ export function postOut(
         resolve();
         return leave;
       },
-      { entry: () => {}, end: () => {}, failed: (error) => (posted ? onLost(error) : reject(error)) },
+      {
+        held: true,
+        entry: () => {},
+        // Its answer is on the standalone stream.
+        end: () => operation?.end(),
+        failed: (error) => {
+          operation?.end(errorTypeOf(error.code));
+          if (posted) onLost(error);
+          else reject(error);
+        },
+      },
     ).start();
   });
 }

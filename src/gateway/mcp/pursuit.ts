@@ -1,6 +1,8 @@
 import type { EndReason, Ran } from '../../core/channel.ts';
 import { AppError, asAppError, type ErrorCode } from '../../core/errors.ts';
 import { type HostLink, HostRefused, type Leave, LinkLost, type Subscriber } from '../../core/host-link.ts';
+import type { Hold } from '../../core/meter.ts';
+import { holdOutcome } from './hold-outcome.ts';
 import type { Reach } from './reach.ts';
 import type { Target } from './target.ts';
 
@@ -14,6 +16,8 @@ export interface Sink {
   entry(offset: number, payload: Buffer, last: boolean, own: boolean, ran?: Ran): unknown;
   end(why: EndReason): void;
   failed(error: AppError): void;
+  /** A client waits for it: while its instance is looked for, it is a request that is held. */
+  readonly held?: true;
   /** The channel is in another instance now: what the server may have said in between is not known. */
   moved?(): void;
 }
@@ -47,6 +51,7 @@ export class Pursuit implements Subscriber {
   #seen: number | undefined;
   #losses = 0;
   #done = false;
+  #hold: Hold | undefined;
 
   constructor(reach: Reach, target: Target, begin: Begin, sink: Sink, place: Place = {}) {
     this.#reach = reach;
@@ -71,6 +76,7 @@ export class Pursuit implements Subscriber {
   /** Nothing more is wanted. What runs goes on running. */
   leave(): void {
     this.#done = true;
+    this.#hold?.end('gone');
     this.#leave?.();
   }
 
@@ -97,13 +103,23 @@ export class Pursuit implements Subscriber {
       this.#losses += 1;
       if (this.#losses > MAX_LOSSES) this.#fail(unknownOutcome('The link to the server was lost again and again'));
       else this.#find();
-    } else this.#fail(asRelayError(error));
+    } else {
+      if (error.code === 'gap' || error.code === 'no-stream') this.#reach.gap();
+      this.#fail(asRelayError(error));
+    }
   }
 
   #find(): void {
-    this.#reach.to(this.#target).then(
-      ({ link }) => this.#on(link),
-      (error: unknown) => this.#fail(this.#notFound(error)),
+    this.#hold = this.#sink.held && this.#reach.hold();
+    this.#reach.to(this.#target, this.#hold).then(
+      ({ link }) => {
+        this.#hold?.end('served');
+        this.#on(link);
+      },
+      (error: unknown) => {
+        this.#hold?.end(holdOutcome(error));
+        this.#fail(this.#notFound(error));
+      },
     );
   }
 

@@ -3,6 +3,7 @@ import type { ConnectionRecord } from '../../core/connection.ts';
 import { AppError } from '../../core/errors.ts';
 import { type HostLink, type HostLinks, HostRefused, LinkLost } from '../../core/host-link.ts';
 import type { ConnectionId } from '../../core/ids.ts';
+import { type GatewayMeter, type Hold, UNMEASURED } from '../../core/meter.ts';
 import { backoffDelay } from '../../core/retry.ts';
 import { type SessionRecord, serverOf } from '../../core/session.ts';
 import type { Signals } from '../../core/signals.ts';
@@ -11,6 +12,7 @@ import { sessionOver } from '../../sessions/await-record.ts';
 import type { InstanceKeys } from '../../sessions/instance-keys.ts';
 import { isOutage } from '../../sessions/outlast.ts';
 import type { ReadyServer, Sessions } from '../../sessions/sessions.ts';
+import { holdOutcome } from './hold-outcome.ts';
 import type { Reached, ServerFacts, Target } from './target.ts';
 
 const BACKOFF = { baseMs: 50, maxMs: 1000 };
@@ -29,25 +31,58 @@ export interface ReachOptions {
   readonly clock: Clock;
   /** How long a request is held while its server is started or found again, milliseconds. */
   readonly holdMs: number;
+  /** Absent: nothing is measured. */
+  readonly meter?: Pick<GatewayMeter, 'hold' | 'streamGap'>;
 }
 
 /** Finds the instance of a target, wherever it runs by now, and opens its channel there. */
 export class Reach {
   readonly #options: ReachOptions;
+  readonly #meter: Pick<GatewayMeter, 'hold' | 'streamGap'>;
+  /** Who waits for the search for a target. */
+  readonly #waiting = new WeakMap<Target, Waiting>();
 
   constructor(options: ReachOptions) {
     this.#options = options;
+    this.#meter = options.meter ?? UNMEASURED;
+  }
+
+  /** One request that may have to wait. */
+  hold(): Hold {
+    return this.#meter.hold();
+  }
+
+  /** What somebody came back for is no longer kept. */
+  gap(): void {
+    this.#meter.streamGap();
+  }
+
+  /** As `to`, for a request that waits for it. */
+  async held(target: Target): Promise<Reached> {
+    const hold = this.hold();
+    try {
+      const reached = await this.to(target, hold);
+      hold.end('served');
+      return reached;
+    } catch (error) {
+      hold.end(holdOutcome(error));
+      throw error;
+    }
   }
 
   /**
    * Resolves with a link on which the target's channel is open. Calls at the same time share one search, so messages that
    * wait for it go out in the order in which they came.
+   * @param hold begins if its server is not there at once; whoever waits ends it
    * @throws AppError what `awaitReady` throws, but `store.unavailable` only when the store stays out of reach; `connection.over`;
    *   `server.failed`; `server.busy` if the host was not reached in time; HostRefused `initialize-refused`
    */
-  to(target: Target): Promise<Reached> {
+  to(target: Target, hold?: Hold): Promise<Reached> {
     const { clock, holdMs } = this.#options;
-    const search = (signal: AbortSignal) => this.#search(target, signal);
+    const waiting = (target.reaching && this.#waiting.get(target)) ?? new Waiting();
+    if (hold) waiting.add(hold);
+    this.#waiting.set(target, waiting);
+    const search = (signal: AbortSignal) => this.#search(target, () => waiting.begin(), signal);
     target.reaching ??= within(clock, holdMs + LAST_WORD_MS, () => busy(target), search).finally(() => {
       target.reaching = undefined;
     });
@@ -98,8 +133,8 @@ export class Reach {
     });
   }
 
-  async #link(target: Target, signal: AbortSignal): Promise<HostLink> {
-    const ready = await this.#options.sessions.awaitReady(target.session.id, target.server, signal);
+  async #link(target: Target, onWait: () => void, signal: AbortSignal): Promise<HostLink> {
+    const ready = await this.#options.sessions.awaitReady(target.session.id, target.server, signal, onWait);
     return this.#linkTo(target, ready, signal);
   }
 
@@ -118,13 +153,13 @@ export class Reach {
     return links.to({ endpoint: state.instance.endpoint, secret }, signal);
   }
 
-  async #search(target: Target, signal: AbortSignal): Promise<Reached> {
+  async #search(target: Target, onWait: () => void, signal: AbortSignal): Promise<Reached> {
     const { signals, clock, holdMs } = this.#options;
     const deadline = clock.now() + holdMs;
     for (let failures = 1; ; failures++) {
       if (target.closed) throw new AppError('connection.over', 'The connection was closed');
       try {
-        const link = await this.#link(target, signal);
+        const link = await this.#link(target, onWait, signal);
         const result = await link.open(target.connection, target.initialize, target.resume, target.record);
         target.link = link;
         target.resume = true;
@@ -135,12 +170,29 @@ export class Reach {
         if (error instanceof HostRefused && !retired) throw refusal(target, error);
         const outage = isOutage(error);
         if (!retired && !outage && !(error instanceof LinkLost)) throw error;
+        onWait();
         // The record says ready and nobody is there: the controller is to look.
         if (!outage) signals.publish(target.session.id);
         if (clock.now() >= deadline) throw outage ? error : busy(target, error);
         await clock.sleep(backoffDelay(BACKOFF, failures, Math.random()), signal);
       }
     }
+  }
+}
+
+/** The requests that wait for one search: held from the moment on in which it does not find at once. */
+class Waiting {
+  readonly #holds: Hold[] = [];
+  #begun = false;
+
+  add(hold: Hold): void {
+    if (this.#begun) hold.begin();
+    else this.#holds.push(hold);
+  }
+
+  begin(): void {
+    this.#begun = true;
+    for (const hold of this.#holds.splice(0)) hold.begin();
   }
 }
 

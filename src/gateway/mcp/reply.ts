@@ -1,6 +1,8 @@
 import type { ServerResponse } from 'node:http';
+import { errorTypeIn, errorTypeOf } from '../../core/error-type.ts';
 import type { AppError, ErrorCode } from '../../core/errors.ts';
 import { type RequestId, rpcError } from '../../core/json-rpc.ts';
+import { type GatewayMeter, type Operation, type StreamKind, UNMEASURED } from '../../core/meter.ts';
 import type { Heart } from './heart.ts';
 import { isModern } from './versions.ts';
 
@@ -15,6 +17,10 @@ export interface StreamOptions {
 export interface Reply {
   /** Makes the id of the event that a stream begins with; undefined: the client's revision has no such event. */
   primer: (() => string) | undefined;
+  /** What it is if it becomes a stream; absent: an answer. */
+  kind?: StreamKind;
+  /** What measures the one request that this answers; absent: nothing does. */
+  operation?: Operation | undefined;
   /** The client reads more slowly than the server speaks. */
   readonly congested: boolean;
   /** The client has gone, or everything was said. */
@@ -65,11 +71,21 @@ export class HttpReply implements Reply {
   #timer: NodeJS.Timeout | undefined;
   #streaming = false;
   #complete: (() => void) | undefined;
+  readonly #meter: Pick<GatewayMeter, 'streamOpened'>;
+  #streamEnded: (() => void) | undefined;
   #posted = false;
   #idSent = false;
   primer: (() => string) | undefined;
+  operation: Operation | undefined;
+  kind: StreamKind = 'answer';
 
-  constructor(res: ServerResponse, options: StreamOptions, heart: Heart) {
+  constructor(
+    res: ServerResponse,
+    options: StreamOptions,
+    heart: Heart,
+    meter: Pick<GatewayMeter, 'streamOpened'> = UNMEASURED,
+  ) {
+    this.#meter = meter;
     this.#res = res;
     this.#options = options;
     this.#heart = heart;
@@ -106,6 +122,7 @@ export class HttpReply implements Reply {
   stream(): void {
     if (this.#streaming || this.closed) return;
     this.#streaming = true;
+    this.#streamEnded = this.#meter.streamOpened(this.kind);
     clearTimeout(this.#timer);
     this.#res.writeHead(200, {
       'content-type': 'text/event-stream',
@@ -127,7 +144,7 @@ export class HttpReply implements Reply {
     const head = id === undefined ? DATA : Buffer.from(`id: ${id()}\ndata: `);
     this.#res.write(Buffer.concat([head, payload, END]));
     this.#idSent ||= id !== undefined;
-    if (last) this.#res.end();
+    if (last) this.#answered(payload);
   }
 
   json(status: number, body: Buffer | string, headers: Readonly<Record<string, string>> = {}): void {
@@ -138,7 +155,7 @@ export class HttpReply implements Reply {
       return;
     }
     this.#res.writeHead(status, { 'content-type': JSON_TYPE, 'content-length': Buffer.byteLength(body), ...headers });
-    this.#res.end(body);
+    this.#answered(body, body);
   }
 
   accept(status: 200 | 202): void {
@@ -150,9 +167,11 @@ export class HttpReply implements Reply {
     if (this.closed) return;
     this.stream();
     this.#res.end();
+    this.operation?.end('cancelled');
   }
 
   fail(error: AppError, id: RequestId | null): void {
+    this.operation?.failing(errorTypeOf(error.code));
     const answer = rpcError(id, error.rpcCode, error.message, error.data);
     // The newer revisions have no null for an id that is not known (2026-07-28, schema `JSONRPCErrorResponse`).
     const body = JSON.stringify(this.#modern && id === null ? { ...answer, id: undefined } : answer);
@@ -183,14 +202,27 @@ export class HttpReply implements Reply {
     this.#complete?.();
     this.#complete = this.#heart.onEnd(() => {
       const canComeBack = this.#posted && (this.primer !== undefined || this.#idSent);
-      if (canComeBack || this.#res.req.method === 'GET') this.end();
+      if (!canComeBack && this.#res.req.method !== 'GET') return;
+      this.operation?.end(); // it goes on elsewhere
+      this.end();
     });
+  }
+
+  /** Everything was said. @param rest what of it is not written yet */
+  #answered(answer: Buffer | string, rest?: Buffer | string): void {
+    this.#res.end(rest);
+    if (!this.operation) return;
+    const error = errorTypeIn(answer);
+    if (error) this.operation.failing(error);
+    this.operation.end();
   }
 
   #stop(): void {
     clearTimeout(this.#timer);
     this.#complete?.();
     this.#heart.remove(this.#res);
+    this.#streamEnded?.();
+    this.operation?.end('cancelled'); // if the client has not its answer by now
     for (const callback of this.#closers) callback();
   }
 }

@@ -1,5 +1,6 @@
 import { AppError } from '../../core/errors.ts';
 import { streamOf } from '../../core/ids.ts';
+import type { Operation } from '../../core/meter.ts';
 import { type RequestCursor, requestEventId } from './event-id.ts';
 import type { IncomingRequest } from './incoming.ts';
 import { postKind } from './post-kind.ts';
@@ -19,6 +20,7 @@ export class RequestStream {
   readonly #reply: Reply;
   readonly #translate: Translate | undefined;
   #pursuit: Pursuit | undefined;
+  #operation: Operation | undefined;
 
   constructor(reach: Reach, target: Target, reply: Reply, translate?: Translate) {
     this.#reach = reach;
@@ -30,20 +32,26 @@ export class RequestStream {
 
   /** Posts the request and sends what comes. */
   post(incoming: IncomingRequest, protocolVersion: string): void {
-    const { message, key, payload } = incoming;
+    const { message, key, payload, operation } = incoming;
     const kind = postKind(message);
     const stream = streamOf(key);
     const { server, connection } = this.#target;
     const cursor: RequestCursor = { kind: 'request', server, stream, offset: 0, request: message.id };
     if (hasPriming(protocolVersion)) this.#reply.primer = () => requestEventId(cursor);
     this.#reply.startTimer();
+    this.#operation = operation;
+    const startedAt = performance.now();
+    let isAtOnce = true;
     const begin: Begin = (link, subscriber, seen) => {
       if (seen !== undefined) return link.follow(connection, stream, seen, subscriber);
+      if (!isAtOnce) operation?.waited(performance.now() - startedAt);
       const leave = link.post(connection, { key, kind, payload }, subscriber);
       this.#reply.posted();
+      operation?.posted();
       return leave;
     };
     this.#run(begin, cursor);
+    isAtOnce = false;
   }
 
   /** Sends what comes behind `cursor`. */
@@ -57,7 +65,9 @@ export class RequestStream {
   #run(begin: Begin, cursor: RequestCursor, seen?: number): void {
     const reply = this.#reply;
     const sink: Sink = {
+      held: true,
       entry: (offset, payload, last) => {
+        if (last) this.#operation?.returned();
         const translated = this.#translate ? this.#translate(payload) : payload;
         if (translated) reply.send(translated, () => requestEventId({ ...cursor, offset }), last);
         else if (last) reply.fail(unwritable(), cursor.request);

@@ -3,6 +3,7 @@ import type { ConnectionRecord } from '../../core/connection.ts';
 import type { AppError } from '../../core/errors.ts';
 import type { ConnectionId, ServerName, SessionId } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
+import { type GatewayMeter, UNMEASURED } from '../../core/meter.ts';
 import type { SessionRecord } from '../../core/session.ts';
 import type { Signals } from '../../core/signals.ts';
 import type { ConnectionStore, SessionStore } from '../../core/store.ts';
@@ -11,6 +12,8 @@ import { outlast } from '../../sessions/outlast.ts';
 import type { Tokens } from '../../sessions/tokens.ts';
 import { Wakeups } from '../../sessions/wakeups.ts';
 import type { Conversation } from './conversation.ts';
+import { holdOutcome } from './hold-outcome.ts';
+import type { LostSessions } from './lost-sessions.ts';
 import type { Reply } from './reply.ts';
 
 /** A session in use is looked up again, and its deadline moved on, so often: milliseconds. Not on the path of a call. */
@@ -56,6 +59,10 @@ export interface SessionCacheOptions {
   readonly log: Logger;
   /** How long a request of a session that is not known here is held while the store is out of reach, milliseconds. */
   readonly holdMs: number;
+  /** Tells what was lost from what is over; absent: nothing is lost. */
+  readonly lost?: LostSessions;
+  /** Absent: nothing is measured. */
+  readonly meter?: Pick<GatewayMeter, 'cache' | 'lookup' | 'hold'>;
 }
 
 /**
@@ -65,11 +72,13 @@ export interface SessionCacheOptions {
 export class SessionCache implements Disposable {
   readonly #options: SessionCacheOptions;
   readonly #sessions = new Map<SessionId, LiveSession>();
+  readonly #meter: Pick<GatewayMeter, 'cache' | 'lookup' | 'hold'>;
   readonly #subscription: Disposable;
   readonly #sweeper: NodeJS.Timeout;
 
   constructor(options: SessionCacheOptions) {
     this.#options = options;
+    this.#meter = options.meter ?? UNMEASURED;
     this.#subscription = options.signals.subscribe((id) => {
       const live = this.#sessions.get(id);
       if (!live) return;
@@ -106,17 +115,20 @@ export class SessionCache implements Disposable {
    */
   async admit(token: string): Promise<LiveSession> {
     const { tokens, clock } = this.#options;
-    const { session, nonce } = tokens.verify(token);
+    const claims = tokens.verify(token);
+    const { session, nonce } = claims;
     const now = clock.now();
     const known = this.#sessions.get(session);
     // With another nonce either the token or what is known here is of an earlier session of this terminal.
     const isFresh = known && known.seen === known.heard && known.record.nonce === nonce;
+    this.#meter.cache(isFresh ? 'hit' : 'miss');
     const live = isFresh ? known : await this.#look(session, nonce);
-    if (!live || live.record.maxAt <= now) {
-      this.#sessions.delete(session);
+    if (!live || live.record.maxAt <= now) this.#sessions.delete(session);
+    if (live?.record.nonce !== nonce || live.record.maxAt <= now) {
+      this.#meter.lookup((await this.#options.lost?.isLost(claims)) ? 'lost' : 'over');
       throw sessionOver();
     }
-    if (live.record.nonce !== nonce) throw sessionOver();
+    this.#meter.lookup('alive');
     live.usedAt = now;
     if (now - live.touchedAt >= TOUCH_MS) live.touching ??= this.#touch(live);
     return live;
@@ -141,6 +153,7 @@ export class SessionCache implements Disposable {
   /** Keeps those alive that are in use, and forgets those that were not for long. Called from time to time. */
   sweep(): void {
     const now = this.#options.clock.now();
+    this.#options.lost?.sweep();
     for (const [id, live] of this.#sessions) {
       if (live.open > 0 && live.record.maxAt > now) live.touching ??= this.#touch(live);
       else if (live.usedAt < now - FORGET_MS) this.#sessions.delete(id);
@@ -185,19 +198,17 @@ export class SessionCache implements Disposable {
 
   /** All connections that the store has of the session; it is waited for. @throws AppError `store.unavailable` */
   connections(live: LiveSession): Promise<ConnectionRecord[]> {
-    const { store, clock, holdMs } = this.#options;
-    return outlast(clock, holdMs, () => store.connections(live.record.id));
+    return this.#outlast(() => this.#options.store.connections(live.record.id));
   }
 
   /** What the store has of a connection; it is waited for. @throws AppError `store.unavailable` */
   stored(live: LiveSession, id: ConnectionId): Promise<ConnectionRecord | undefined> {
-    const { store, clock, holdMs } = this.#options;
-    return outlast(clock, holdMs, () => store.find(live.record.id, id));
+    return this.#outlast(() => this.#options.store.find(live.record.id, id));
   }
 
   /** What the store has; in an outage what was known, if it is what the token is for. Else the store is waited for (D6). */
-  #look(id: SessionId, nonce: string): Promise<LiveSession | undefined> {
-    return outlast(this.#options.clock, this.#options.holdMs, async () => {
+  async #look(id: SessionId, nonce: string): Promise<LiveSession | undefined> {
+    const look = async () => {
       try {
         return await this.#load(id);
       } catch (error) {
@@ -205,7 +216,27 @@ export class SessionCache implements Disposable {
         if (known?.record.nonce !== nonce) throw error;
         return known;
       }
-    });
+    };
+    try {
+      return await this.#outlast(look);
+    } catch (error) {
+      this.#meter.lookup('unknown');
+      throw error;
+    }
+  }
+
+  /** What `look` finds; while the store is out of reach, whoever asks is held. @throws AppError `store.unavailable` */
+  async #outlast<T>(look: () => Promise<T>): Promise<T> {
+    const { clock, holdMs } = this.#options;
+    const hold = this.#meter.hold();
+    try {
+      const found = await outlast(clock, holdMs, look, () => hold.begin());
+      hold.end('served');
+      return found;
+    } catch (error) {
+      hold.end(holdOutcome(error));
+      throw error;
+    }
   }
 
   /**
@@ -256,10 +287,13 @@ export class SessionCache implements Disposable {
   }
 
   async #touch(live: LiveSession): Promise<void> {
+    const at = this.#options.clock.now();
     try {
       const record = await this.#options.store.touch(live.record.id);
-      if (record?.nonce === live.record.nonce) renew(live, record);
-      else live.heard += 1;
+      if (record?.nonce === live.record.nonce) {
+        renew(live, record);
+        this.#options.lost?.kept(record, at);
+      } else live.heard += 1;
     } catch (error) {
       this.#options.log.warn({ err: error }, 'the activity of a session could not be noted');
     } finally {

@@ -58,7 +58,7 @@ export class SingleConversation implements Conversation {
   }
 
   async initialize(): Promise<object> {
-    const { result } = await this.#options.reach.to(this.#target);
+    const { result } = await this.#options.reach.held(this.#target);
     // The version is a matter between this gateway and the client.
     return { ...(JSON.parse(result.toString()) as object), protocolVersion: this.record.protocolVersion };
   }

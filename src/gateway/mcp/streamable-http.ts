@@ -1,6 +1,7 @@
 import { AppError } from '../../core/errors.ts';
 import { HostRefused } from '../../core/host-link.ts';
 import { isRequest, type RpcRequest } from '../../core/json-rpc.ts';
+import { type GatewayMeter, UNMEASURED } from '../../core/meter.ts';
 import { answerBatch } from './batch.ts';
 import type { Connections } from './connections.ts';
 import type { Conversation } from './conversation.ts';
@@ -15,16 +16,20 @@ import { DEFAULT_VERSION, hasBatches, isSpoken, VERSIONS } from './versions.ts';
 export interface StreamableHttpOptions {
   readonly sessions: SessionCache;
   readonly connections: Connections;
+  /** Absent: nothing is measured. */
+  readonly meter?: GatewayMeter;
 }
 
 /** Streamable HTTP with sessions (2025-11-25, 2025-06-18, 2025-03-26: basic/transports). */
 export class StreamableHttp {
   readonly #sessions: SessionCache;
   readonly #connections: Connections;
+  readonly #meter: GatewayMeter;
 
-  constructor({ sessions, connections }: StreamableHttpOptions) {
+  constructor({ sessions, connections, meter = UNMEASURED }: StreamableHttpOptions) {
     this.#sessions = sessions;
     this.#connections = connections;
+    this.#meter = meter;
   }
 
   /**
@@ -38,7 +43,9 @@ export class StreamableHttp {
     const message = validated(value);
     if (isRequest(message) && message.method === 'initialize') return this.#initialize(exchange, live, message);
     const conversation = await this.#conversation(exchange, live);
-    await this.#pass(conversation, { message, payload: singleLine(body), key: keyOf(exchange) }, reply);
+    const { operation } = reply;
+    const incoming = { message, payload: singleLine(body), key: keyOf(exchange), ...(operation ? { operation } : {}) };
+    await this.#pass(conversation, incoming, reply);
   }
 
   /** @throws AppError */
@@ -50,14 +57,19 @@ export class StreamableHttp {
     const live = await this.#sessions.enter(tokenOf(exchange), reply);
     const conversation = await this.#conversation(exchange, live);
     const last = single(req.headers['last-event-id']);
+    reply.kind = 'standalone';
     if (last === undefined) {
       conversation.listen(undefined, reply);
       return;
     }
     const cursor = parseEventId(last);
     if (!cursor) throw new AppError('request.invalid', 'This Last-Event-ID is not one that was given here');
-    if (cursor.kind === 'request') conversation.resume(cursor, reply);
-    else conversation.listen(cursor, reply);
+    this.#meter.streamResumed();
+    if (cursor.kind === 'standalone') conversation.listen(cursor, reply);
+    else {
+      reply.kind = 'answer';
+      conversation.resume(cursor, reply);
+    }
   }
 
   /** @throws AppError */
@@ -96,6 +108,7 @@ export class StreamableHttp {
     await answerBatch(messages, keyOf(exchange), exchange.reply, {
       request: (incoming, part) => this.#pass(conversation, incoming, part),
       notify: (incoming) => conversation.notify(incoming),
+      measure: (request) => exchange.measure(request),
     });
   }
 

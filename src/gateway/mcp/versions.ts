@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { RpcRequest } from '../../core/json-rpc.ts';
 import { single } from './guards.ts';
 
 /** Revisions whose clients say with each request what they are: no `initialize`, no session (2026-07-28, basic/versioning). */
@@ -29,6 +30,18 @@ export const isSpoken = (version: string): boolean => (VERSIONS as readonly stri
 /** The version to answer `initialize` with: the client's if it is spoken here, else the newest (basic/lifecycle). */
 export function negotiate(requested: unknown): string {
   return typeof requested === 'string' && isSpoken(requested) ? requested : VERSIONS[0];
+}
+
+/**
+ * The revision that a request is counted under: what its client says, or is going to be answered with.
+ * @param request as it came: nothing of it was checked
+ */
+export function revisionOf(headers: IncomingHttpHeaders, request: Pick<RpcRequest, 'method' | 'params'>): string {
+  const said = single(headers['mcp-protocol-version']);
+  if (said !== undefined) return said;
+  const meta = request.params?._meta as Record<string, unknown> | null | undefined;
+  if (isModern(headers, request)) return String(meta?.[VERSION_KEY]);
+  return request.method === 'initialize' ? negotiate(request.params?.protocolVersion) : DEFAULT_VERSION;
 }
 
 /** Batches were in 2025-03-26 alone. */

@@ -1,4 +1,5 @@
 import { EGRESS_REASONS, type EgressReason } from '../../core/egress.ts';
+import type { ErrorType } from '../../core/meter.ts';
 
 /**
  * Every metric that the program's own processes show at `/metrics`, in one place: what makes them, docs/metrics.md, the alerts,
@@ -92,13 +93,13 @@ export const ERROR_TYPES = [
   'outcome_unknown',
   'internal',
   'cancelled',
-] as const;
+] as const satisfies readonly ErrorType[];
 
 /**
  * Those of them that count against this program. Their series are made with the first call of a tool, so that the first one is an
  * increase.
  */
-export const OUR_FAULTS = ['unavailable', 'outcome_unknown', 'internal'] as const;
+export const OUR_FAULTS = ['unavailable', 'outcome_unknown', 'internal'] as const satisfies readonly ErrorType[];
 
 export const METRICS = {
   // Every process
@@ -220,7 +221,7 @@ export const METRICS = {
   },
   mcp_gateway_streams_resumed_total: {
     type: 'counter',
-    help: 'Streams that went on where a client had left them',
+    help: 'Streams that a client came back to: they went on where it had left them, or there was a gap',
     roles: GATEWAY,
   },
   mcp_gateway_stream_gaps_total: {

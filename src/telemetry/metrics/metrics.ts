@@ -58,7 +58,7 @@ export class Metrics {
   readonly #registry = new Registry();
   readonly #metrics = new Map<MetricName, AnyMetric>();
   readonly #values = new Map<MetricName, ReadonlyMap<string, ReadonlySet<string> | undefined>>();
-  readonly #collectors: (() => void)[] = [];
+  readonly #collectors: (() => void | Promise<void>)[] = [];
   /** Of what is asked for by name although this process does not show it: a part that several roles use. */
   readonly #unseen = new Registry();
 
@@ -96,13 +96,19 @@ export class Metrics {
     return (this.#metrics.get(name) as Histogram).labels(this.#bounded(name, labels[0]));
   }
 
+  /** A series of a histogram with nothing in it, in place of what it had. */
+  empty<N extends HistogramName>(name: N, ...labels: LabelsOf<N>): HistogramSeries {
+    begin(this.#metrics.get(name) as Histogram, this.#bounded(name, labels[0]));
+    return this.histogram(name, ...labels);
+  }
+
   /** Takes a series away: there is nothing any more that it could say. */
   remove<N extends MetricName>(name: N, ...labels: LabelsOf<N>): void {
     this.#metrics.get(name)?.remove(this.#bounded(name, labels[0]));
   }
 
-  /** Has `collect` called before each showing: it sets what is known without being counted. It must be quick, and not throw. */
-  beforeShowing(collect: () => void): void {
+  /** Has `collect` called before each showing: it sets what is known without being counted. It is waited for, and must not throw. */
+  beforeShowing(collect: () => void | Promise<void>): void {
     this.#collectors.push(collect);
   }
 
@@ -115,7 +121,7 @@ export class Metrics {
 
   /** All of them, as Prometheus reads them (https://prometheus.io/docs/instrumenting/exposition_formats/). */
   async show(): Promise<string> {
-    for (const collect of this.#collectors) collect();
+    await Promise.all(this.#collectors.map((collect) => collect()));
     return this.#registry.metrics();
   }
 

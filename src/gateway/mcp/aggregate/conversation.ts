@@ -1,5 +1,6 @@
 import type { FollowMode } from '../../../core/channel.ts';
 import type { ConnectionRecord } from '../../../core/connection.ts';
+import { errorTypeOf } from '../../../core/error-type.ts';
 import { AppError, asAppError } from '../../../core/errors.ts';
 import { HostRefused } from '../../../core/host-link.ts';
 import type { ServerName } from '../../../core/ids.ts';
@@ -108,9 +109,13 @@ export class AggregateConversation implements Conversation {
       // No host knows of it before it is answered: were this gateway to end, nobody could go on with it.
       const answer = await merged.then(
         (result): RpcMessage => ({ jsonrpc: '2.0', id, result: { ...result } }),
-        failure,
+        (cause: unknown) => {
+          incoming.operation?.failing(errorTypeOf(asAppError(cause).code));
+          return failure(cause);
+        },
       );
       await this.tell(answer);
+      incoming.operation?.end();
       return;
     }
     const { server, incoming: own } = this.#routed(incoming);
@@ -136,10 +141,14 @@ export class AggregateConversation implements Conversation {
   }
 
   /** The server that a request is for, and the request as that server knows it. */
-  #routed({ message, key }: IncomingRequest): { readonly server: ServerName; readonly incoming: IncomingRequest } {
+  #routed({ message, key, operation }: IncomingRequest): {
+    readonly server: ServerName;
+    readonly incoming: IncomingRequest;
+  } {
     const { server, params } = route(message, this.#servers());
     const own = { ...message, params };
-    return { server, incoming: { message: own, payload: JSON.stringify(own), key } };
+    const measure = operation ? { operation } : {};
+    return { server, incoming: { message: own, payload: JSON.stringify(own), key, ...measure } };
   }
 
   /** What is asked of all servers at once; undefined: it is for one of them. */

@@ -1,6 +1,8 @@
+import { errorTypeOf } from '../../../core/error-type.ts';
 import { AppError, asAppError } from '../../../core/errors.ts';
 import { HostRefused } from '../../../core/host-link.ts';
 import { idOf, isRequest, type RequestId, type RpcRequest, rpcError } from '../../../core/json-rpc.ts';
+import type { GatewayMeter, Operation } from '../../../core/meter.ts';
 import { serverOf } from '../../../core/session.ts';
 import { notInSession } from '../../../sessions/await-record.ts';
 import { connectionOver } from '../connections.ts';
@@ -13,10 +15,16 @@ import type { LiveSession } from '../session-cache.ts';
 import { VERSIONS } from '../versions.ts';
 import { type Address, addressOf, endpointOf } from './address.ts';
 import { Adoption, type AdoptionOptions } from './adoption.ts';
+import { PendingCalls } from './pending-calls.ts';
 import { SseStream } from './sse-stream.ts';
 
 /** Revisions that are spoken here over HTTP+SSE: its own, and those whose clients still use it. */
 const SPOKEN: readonly unknown[] = [...VERSIONS, '2024-11-05'];
+
+export interface HttpSseOptions extends AdoptionOptions {
+  /** Absent: nothing is measured. */
+  readonly meter?: Pick<GatewayMeter, 'streamResumed'>;
+}
 
 /**
  * HTTP with server-sent events (2024-11-05: basic/transports, "HTTP with SSE"). The client has one stream, and posts its messages
@@ -24,10 +32,11 @@ const SPOKEN: readonly unknown[] = [...VERSIONS, '2024-11-05'];
  * to another replica than the one that has the stream.
  */
 export class HttpSse {
-  readonly #options: AdoptionOptions;
+  readonly #options: HttpSseOptions;
   readonly #adoption: Adoption;
+  readonly #pending = new PendingCalls();
 
-  constructor(options: AdoptionOptions) {
+  constructor(options: HttpSseOptions) {
     this.#options = options;
     this.#adoption = new Adoption(options);
   }
@@ -35,11 +44,15 @@ export class HttpSse {
   /** `GET /sse`: the stream. @throws AppError */
   async open(exchange: Exchange): Promise<void> {
     const { req, reply, server, pathToken } = exchange;
+    reply.kind = 'sse';
     const live = await this.#options.sessions.enter(tokenOf(exchange), reply);
     if (server !== undefined && !serverOf(live.record, server)) throw notInSession(live.record, server);
     const start = await this.#adoption.start(live, server, single(req.headers['last-event-id']), reply);
+    if (start.record) this.#options.meter?.streamResumed();
     const address = server === undefined ? { id: start.id } : { id: start.id, server };
-    await new SseStream(this.#options, live, reply, start).run(endpointOf(address, pathToken));
+    await new SseStream({ ...this.#options, pending: this.#pending }, live, reply, start).run(
+      endpointOf(address, pathToken),
+    );
   }
 
   /**
@@ -56,11 +69,9 @@ export class HttpSse {
     if (address === 'absent')
       throw new AppError('connection.missing', 'session_id is missing: open GET /sse, and post to where it says');
     try {
-      if (isRequest(message) && message.method === 'initialize') await this.#initialize(live, address, message);
-      else {
-        const conversation = await this.#conversation(live, address);
-        await pass(conversation, { message, payload: singleLine(body), key: keyOf(exchange) });
-      }
+      if (isRequest(message) && message.method === 'initialize')
+        await this.#initialize(exchange, live, address, message);
+      else await this.#pass(exchange, live, address, { message, payload: singleLine(body), key: keyOf(exchange) });
     } catch (error) {
       refuse(reply, idOf(value), error);
       return;
@@ -68,11 +79,28 @@ export class HttpSse {
     reply.accept(202);
   }
 
-  async #initialize(live: LiveSession, address: Address, { id, params = {} }: RpcRequest): Promise<void> {
+  async #initialize({ measure }: Exchange, live: LiveSession, address: Address, request: RpcRequest): Promise<void> {
+    const { id, params = {} } = request;
     const requested = params.protocolVersion;
     const protocolVersion = SPOKEN.includes(requested) ? (requested as string) : VERSIONS[0];
-    const opened = await this.#options.connections.openSse(live, { ...address, protocolVersion }, params);
-    await opened.conversation.tell({ jsonrpc: '2.0', id, result: { ...opened.result } });
+    await measured(measure(request, protocolVersion), async () => {
+      const opened = await this.#options.connections.openSse(live, { ...address, protocolVersion }, params);
+      await opened.conversation.tell({ jsonrpc: '2.0', id, result: { ...opened.result } });
+    });
+  }
+
+  async #pass(
+    { measure }: Exchange,
+    live: LiveSession,
+    address: Address,
+    incoming: IncomingRequest | IncomingNotice,
+  ): Promise<void> {
+    const conversation = await this.#conversation(live, address);
+    if (!isIncomingRequest(incoming)) return conversation.notify(incoming);
+    const { message } = incoming;
+    const { id } = conversation.record;
+    const operation = this.#pending.add(id, message.id, measure(message, conversation.record.protocolVersion));
+    await passRequest(conversation, { ...incoming, operation });
   }
 
   /** @throws AppError `connection.over` */
@@ -83,24 +111,33 @@ export class HttpSse {
   }
 }
 
-async function pass(conversation: Conversation, incoming: IncomingRequest | IncomingNotice): Promise<void> {
-  if (!isIncomingRequest(incoming)) {
-    await conversation.notify(incoming);
-    return;
-  }
+/** Its measure ends with its answer; here, if there is going to be none. */
+async function passRequest(conversation: Conversation, incoming: IncomingRequest): Promise<void> {
   const { id, method } = incoming.message;
   if (method === 'ping') {
     // The peer of the client is this gateway (2024-11-05, basic/utilities/ping).
-    await conversation.tell({ jsonrpc: '2.0', id, result: {} });
+    await measured(incoming.operation, () => conversation.tell({ jsonrpc: '2.0', id, result: {} }));
     return;
   }
   try {
     await conversation.post(incoming);
   } catch (cause) {
     const error = asAppError(cause);
+    incoming.operation?.end(errorTypeOf(error.code));
     if (error.status !== 200) throw error;
     // It is the answer to the request: it goes where answers go.
     await conversation.tell(rpcError(id, error.rpcCode, error.message, error.data));
+  }
+}
+
+/** Ends a measure with the work that it is for. */
+async function measured(operation: Operation | undefined, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+    operation?.end();
+  } catch (error) {
+    operation?.end(error instanceof HostRefused ? 'rpc_error' : errorTypeOf(asAppError(error).code));
+    throw error;
   }
 }
 

@@ -9,6 +9,7 @@ import { type StandaloneCursor, standaloneEventId } from '../event-id.ts';
 import type { Reply } from '../reply.ts';
 import type { LiveSession, SessionCache } from '../session-cache.ts';
 import { Listening } from './listening.ts';
+import type { PendingCalls } from './pending-calls.ts';
 
 /** A client that was started anew sends "initialize" within this time, milliseconds; one that came back never does. */
 const GRACE_MS = 500;
@@ -34,6 +35,8 @@ export interface SseStreamOptions {
   readonly sessions: SessionCache;
   readonly connections: Connections;
   readonly clock: Clock;
+  /** Absent: nothing is measured. */
+  readonly pending?: PendingCalls;
 }
 
 /**
@@ -91,6 +94,7 @@ export class SseStream {
   #listen(conversation: Conversation, cursor: StandaloneCursor | undefined, mode?: FollowMode): Promise<void> {
     const send = (payload: Buffer, place: string | undefined): void => {
       if (place !== undefined) this.#place = this.#idOf(place);
+      this.#options.pending?.told(this.#start.id, payload);
       this.#send('message', payload);
     };
     return new Promise((resolve) => {

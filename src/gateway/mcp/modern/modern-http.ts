@@ -115,11 +115,16 @@ export class ModernHttp {
     const seal = (state: CallState) => states.seal(principal, request, state);
     const reply = new CallReply({ out: exchange.reply, heart, clock, conversation, call, answers, from, seal });
     reply.startTimer();
-    if (client.logLevel !== undefined) await this.#log(conversation);
+    const { operation } = exchange.reply;
+    if (client.logLevel !== undefined) {
+      const askedAt = performance.now();
+      await this.#log(conversation);
+      operation?.waited(performance.now() - askedAt);
+    }
     try {
       if (reply.closed) return;
       if (from) conversation.resume(parseEventId(from.place) as RequestCursor, reply);
-      else conversation.request(incomingOf(call), reply);
+      else conversation.request({ ...incomingOf(call), ...(operation ? { operation } : {}) }, reply);
     } catch (error) {
       reply.fail(asAppError(readable(error)));
     }
@@ -154,6 +159,7 @@ export class ModernHttp {
   async #listen({ exchange, live, request, client }: Admitted): Promise<void> {
     const wanted = filterOf(request);
     const { reply: out } = exchange;
+    out.kind = 'subscription';
     const conversation = this.#conversation(exchange, live, client);
     out.startTimer();
     const { capabilities } = (await conversation.initialize()) as { readonly capabilities: Fields };
@@ -169,6 +175,7 @@ export class ModernHttp {
     // Behind the servers' answers to these nothing is lost: they have been followed by then.
     const [taken] = await Promise.all([this.#subscribe(conversation, uris), conversation.initialize()]);
     subscription.acknowledge({ lists, uris: taken });
+    out.operation?.end(); // what follows is what it listens to
   }
 
   /**

@@ -1,0 +1,67 @@
+import type { Clock } from '../../core/clock.ts';
+import type { SessionRecord } from '../../core/session.ts';
+import { ENDED_MS, type Lifecycle } from '../../sessions/lifecycle.ts';
+import type { TokenClaims } from '../../sessions/tokens.ts';
+
+/** Clocks of replicas, and that of the store, may differ by so much; a token is issued so long after its session was used. */
+const MARGIN_MS = 120_000;
+/** Sessions that are known to be over; the oldest make way. */
+const OVER = 10_000;
+
+export interface LostSessionsOptions {
+  readonly lifecycle: Pick<Lifecycle, 'wasEnded'>;
+  readonly clock: Clock;
+}
+
+/**
+ * Tells a session that was lost from one that is over. One that is not in the store is lost if nobody has ended it and it
+ * cannot have expired: before its maximum age, and before its idle deadline as it is known here. That follows from the last time
+ * this replica has kept it alive, or from its token, which was issued when it was used. Where neither says so, or it cannot be known
+ * whether it was ended, it is taken for one that is over: what is counted as lost is lost, though not all that is lost is counted.
+ */
+export class LostSessions {
+  readonly #options: LostSessionsOptions;
+  /** Until when a session cannot expire, milliseconds since the epoch, by nonce. */
+  readonly #aliveUntil = new Map<string, number>();
+  readonly #over = new Set<string>();
+
+  constructor(options: LostSessionsOptions) {
+    this.#options = options;
+  }
+
+  /** The store has kept the session alive. @param at when it was asked to, at the latest, milliseconds since the epoch */
+  kept({ nonce, idleTtlMs, maxAt }: Pick<SessionRecord, 'nonce' | 'idleTtlMs' | 'maxAt'>, at: number): void {
+    this.#aliveUntil.set(nonce, Math.min(at + known(idleTtlMs), maxAt - MARGIN_MS));
+  }
+
+  /** Forgets what does not matter any more. Called from time to time. */
+  sweep(): void {
+    const now = this.#options.clock.now();
+    for (const [nonce, until] of this.#aliveUntil) if (until <= now) this.#aliveUntil.delete(nonce);
+  }
+
+  /** Whether the session of this token, which is not in the store, should be there. */
+  async isLost({ session: id, nonce, issuedAt, idleTtlMs, expiresAt }: TokenClaims): Promise<boolean> {
+    if (this.#over.has(nonce)) return false;
+    const byToken = idleTtlMs === undefined ? 0 : Math.min(issuedAt + known(idleTtlMs), expiresAt) - MARGIN_MS;
+    const aliveUntil = Math.max(byToken, this.#aliveUntil.get(nonce) ?? 0);
+    const { clock, lifecycle } = this.#options;
+    if (clock.now() < aliveUntil && (await lifecycle.wasEnded({ id, nonce })) === false) return true;
+    this.#remember(nonce);
+    return false;
+  }
+
+  /** However often its client comes back, and whatever the store forgets: it is over. */
+  #remember(nonce: string): void {
+    this.#over.add(nonce);
+    this.#aliveUntil.delete(nonce);
+    if (this.#over.size <= OVER) return;
+    for (const oldest of this.#over) {
+      this.#over.delete(oldest);
+      break;
+    }
+  }
+}
+
+/** Of an idle time: so long it is known that somebody has ended the session. */
+const known = (idleTtlMs: number): number => Math.min(idleTtlMs, ENDED_MS);
