@@ -1,0 +1,63 @@
+/** Writes docs/metrics.md from the table of metrics: node scripts/metrics-doc.ts */
+import { writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { type LabelValues, METRICS, type MetricDefinition } from '../src/telemetry/metrics/catalogue.ts';
+
+const FILE = fileURLToPath(new URL('../docs/metrics.md', import.meta.url));
+
+const HEAD = `# Metrics
+
+Made from \`src/telemetry/metrics/catalogue.ts\` by \`node scripts/metrics-doc.ts\`; not to be edited.
+
+Every process shows its own at \`GET /metrics\`, on a port that clients do not reach: \`metricsPort\` ([configuration.md](configuration.md)),
+9464 in the composed stack, off with \`npm start\` unless it is set. \`npm start\` shows what a gateway and a controller show. Besides those
+below there are \`process_*\` and \`nodejs_*\` of the library that makes them (prom-client), the event loop's lag among them
+(\`nodejs_eventloop_lag_p99_seconds\`).
+
+Series whose labels can all be listed are there from the beginning, at 0, so that a first failure is an increase. No label holds an
+id, an owner, an address or a text of somebody's: what is not one of its values is counted as \`other\`. Those of \`server\` are the names of
+the catalogue's entries; those of \`gen_ai_tool_name\` the \`tools\` that entries name, without the server's name at \`/mcp\`, and empty for
+whatever is no call of a tool.
+
+## What some of them mean
+
+- **Operations** are requests of clients, of every revision, each counted once, by the replica that it came to; notifications are none.
+  One of a batch counts as one. A request that asks for an answer by the client's own stream (HTTP+SSE) ends when it is answered there;
+  that a tool has failed is seen where the stream is, so it is counted as a failure if that is the same replica. \`subscriptions/listen\` ends with its
+  acknowledgement. \`cancelled\` is also a client whose connection broke; what it then gets elsewhere is no second operation. One that a
+  replica gives away because it ends counts as served, with the time until then.
+- **Added time** is measured for requests that go to one server and whose answer comes back the same way: not for HTTP+SSE, nor for lists of all
+  servers. What a client waits for while its server is started is not part of it.
+- **Held** is who waits for the one server that it asked for, or for a store that does not answer. What is asked of all servers at once is
+  answered without those that are late, and is not held.
+- **Lost sessions**: \`mcp_session_lost_total\` counts requests that were answered with 404 although their session should be there: the
+  token is valid, nobody has ended the session, and it cannot have expired. The last follows from when this replica has last kept the session
+  alive, or from the token, which was issued while the session was in use; two minutes are allowed for clocks that differ. What cannot be known is
+  counted as \`over\`: a session that this replica never served and whose token is older than the idle time, one that was ended more than 24 hours ago, and
+  everything while it cannot be asked whether a session was ended. So what it counts is lost, and it may miss some. One case is counted that is
+  none: a session that was ended, whose mark the store has lost with everything else, and whose client comes back afterwards for the first time.
+- \`mcp_store_up\`, \`mcp_gateway_ready\`: each showing asks the store once.
+`;
+
+/** The whole file. */
+export function metricsDoc(): string {
+  const rows = Object.entries(METRICS).map(([name, metric]) => row(name, metric));
+  const table = ['| metric | type | shown by | labels | what |', '|---|---|---|---|---|', ...rows].join('\n');
+  return `${HEAD}\n## All of them\n\n${table}\n`;
+}
+
+function row(name: string, { type, roles, labels = {}, help, buckets, sparse }: MetricDefinition): string {
+  const named = Object.entries(labels).map(([label, values]) => `\`${label}\`: ${valuesOf(values)}`);
+  const bounds = buckets ? `. Buckets: ${buckets.join(', ')}` : '';
+  const absent = sparse ? '. Absent before there is a value' : '';
+  return `| \`${name}\` | ${type} | ${roles.join(', ')} | ${named.join('; ')} | ${help}${bounds}${absent} |`;
+}
+
+function valuesOf(values: LabelValues): string {
+  if (values === 'server') return 'a server, `other`';
+  if (values === 'tool') return 'a tool, `other`, empty';
+  if (values === 'version') return 'a version';
+  return values.map((value) => (value === '' ? 'empty' : `\`${value}\``)).join(', ');
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await writeFile(FILE, metricsDoc());
