@@ -210,6 +210,12 @@ export interface HostStatus {
   /** Servers running in this host now. */
   readonly children: number;
   readonly channels: number;
+  /** Bytes in the logs of all channels. Absent, as what follows it here: a host of an earlier version. */
+  readonly logBytes?: number;
+  /** Requests that came again with a key that was known, since the host began. */
+  readonly replays?: number;
+  /** When the first certificate runs out that the server was shown, milliseconds since the epoch; absent: it was shown none. */
+  readonly certificateExpiresAt?: number;
   /** Last message in or out, milliseconds since the epoch; absent before the first. */
   readonly lastActivityAt?: number;
   readonly restarts: number;

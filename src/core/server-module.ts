@@ -20,6 +20,8 @@ export interface ServerContext {
   readonly audit?: AuditLog;
   /** Makes the server's connections; absent: the server connects by itself, to wherever it can. */
   readonly connect?: ConnectOut;
+  /** To be told of the certificate that `peer` shows, and until when it is valid, milliseconds since the epoch; absent: nobody asks. */
+  readonly sawCertificate?: (peer: string, expiresAt: number) => void;
 }
 
 /**

@@ -11,6 +11,8 @@ export interface ChannelServer {
   readonly ledger: CallLedger | undefined;
   /** What is done is noted here, never with what. */
   readonly log: Pick<Logger, 'debug' | 'warn'> | undefined;
+  /** Called when a request comes again with its key, and is attached to the first one. */
+  readonly onReplay: () => void;
 }
 
 /** `initialize` parameters of a client that has no roots. */

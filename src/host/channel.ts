@@ -36,6 +36,7 @@ export class Channel implements ServerEvents {
   readonly #clientRoots: boolean;
   readonly #ledger: CallLedger | undefined;
   readonly #journal: ChannelServer['log'];
+  readonly #onReplay: () => void;
   readonly #label: string;
   readonly #clock: Clock;
   readonly #handshake: Handshake;
@@ -58,6 +59,7 @@ export class Channel implements ServerEvents {
     this.#clientRoots = server.clientRoots;
     this.#ledger = server.ledger;
     this.#journal = server.log;
+    this.#onReplay = server.onReplay;
     this.#label = connectionLabel(id);
     this.#clock = clock;
     const told = server.clientRoots ? initialize : withoutRoots(initialize);
@@ -107,7 +109,8 @@ export class Channel implements ServerEvents {
       return this.log.follow(name, 0, follower);
     }
     if (fresh && out) this.#out.add(stream);
-    if (fresh) {
+    if (!fresh) this.#onReplay();
+    else {
       const error = this.#objection(name, post);
       if (error) this.#append(stream, encode(rpcError(post.id, error.rpcCode, error.message)), true);
       else this.#run(stream, post, payload);

@@ -18,17 +18,21 @@ export class Channels {
   readonly #server: ChannelServer;
   #lastUsedAt = 0;
   #retired = false;
+  #replays = 0;
 
   constructor(
     launcher: Launcher,
     limits: HostLimits,
     clock: Clock,
-    { clientRoots = false, ledger, log }: Partial<Omit<ChannelServer, 'launcher'>> = {},
+    { clientRoots = false, ledger, log }: Partial<Omit<ChannelServer, 'launcher' | 'onReplay'>> = {},
   ) {
     this.#launcher = launcher;
     this.#limits = limits;
     this.#clock = clock;
-    this.#server = { launcher, clientRoots, ledger, log };
+    const onReplay = () => {
+      this.#replays += 1;
+    };
+    this.#server = { launcher, clientRoots, ledger, log, onReplay };
     launcher.makeRoom = () => this.#makeRoom();
   }
 
@@ -40,6 +44,11 @@ export class Channels {
     let bytes = 0;
     for (const channel of this.#channels.values()) bytes += channel.log.bytes;
     return bytes;
+  }
+
+  /** Requests that came again with a key that was known, those of channels that are closed by now included. */
+  get replays(): number {
+    return this.#replays;
   }
 
   /** Last message in or out of any channel, those that are closed by now included; milliseconds since the epoch. */

@@ -8,6 +8,7 @@ import { AppError, asAppError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { ResourceUsage } from '../core/runtime.ts';
 import { CallLedger } from './call-ledger.ts';
+import { Certificates } from './certificates.ts';
 import { Channels } from './channels.ts';
 import { CIRCUIT, Circuit } from './circuit.ts';
 import { type EgressAccess, openEgress } from './egress-access.ts';
@@ -54,6 +55,7 @@ interface Assigned {
   readonly launcher: Launcher;
   readonly channels: Channels;
   readonly egress: EgressAccess;
+  readonly certificates: Certificates;
   /** Milliseconds since the epoch. */
   readonly at: number;
 }
@@ -185,6 +187,7 @@ export class Host {
     await using held = new AsyncDisposableStack();
     const egress = held.use(await openEgress(assignment, egressSocket, secret.toString(), clock));
     const stderr = new StderrTail();
+    const certificates = new Certificates();
     const start = await serverStarter(assignment, {
       configDir,
       dist,
@@ -192,6 +195,7 @@ export class Host {
       stderr,
       egress,
       audit,
+      sawCertificate: (peer, expiresAt) => certificates.saw(peer, expiresAt),
       ...(oomKills ? { oomKills } : {}),
     });
     const launcher = new Launcher(start, new Circuit(CIRCUIT, clock), stderr, clock);
@@ -202,7 +206,7 @@ export class Host {
       log,
     });
     await launcher.prepare();
-    this.#ready = { secret, assignment, launcher, channels, egress, at: clock.now() };
+    this.#ready = { secret, assignment, launcher, channels, egress, certificates, at: clock.now() };
     held.move();
     return this.#ready;
   }
@@ -224,16 +228,20 @@ export class Host {
     const lastActivityAt = ready?.channels.lastUsedAt;
     const failure = ready?.launcher.failure;
     const usage = this.#options.usage?.();
+    const certificateExpiresAt = ready?.certificates.expiresAt;
     return {
       boot: this.#boot,
       configured: ready !== undefined,
       children: ready?.launcher.running ?? 0,
       channels: ready?.channels.size ?? 0,
+      logBytes: ready?.channels.logBytes ?? 0,
+      replays: ready?.channels.replays ?? 0,
       restarts: ready?.launcher.restarts ?? 0,
       circuit: ready?.launcher.circuit ?? 'closed',
       ...(lastActivityAt === undefined ? {} : { lastActivityAt }),
       ...(failure === undefined ? {} : { failure }),
       ...(usage === undefined ? {} : { usage }),
+      ...(certificateExpiresAt === undefined ? {} : { certificateExpiresAt }),
     };
   }
 

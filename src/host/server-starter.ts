@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import type { AuditLog } from '../core/audit-log.ts';
 import type { HostAssignment } from '../core/channel.ts';
 import { AppError, appErrorOf, messageOf } from '../core/errors.ts';
-import type { OpenServer } from '../core/server-module.ts';
+import type { OpenServer, ServerContext } from '../core/server-module.ts';
 import type { EgressAccess } from './egress-access.ts';
 import { startModuleServer } from './module-server.ts';
 import type { StartServer } from './server-handle.ts';
@@ -25,6 +25,8 @@ export interface StarterOptions {
   readonly audit?: AuditLog | undefined;
   /** How many processes of the instance were killed for want of memory; undefined where it cannot be said. */
   readonly oomKills?: () => number | undefined;
+  /** Told of the certificates that a module is shown. */
+  readonly sawCertificate?: ServerContext['sawCertificate'];
 }
 
 /**
@@ -32,7 +34,7 @@ export interface StarterOptions {
  * @throws AppError `config.invalid` if the server refuses its configuration
  */
 export async function serverStarter(assignment: HostAssignment, options: StarterOptions): Promise<StartServer> {
-  const { configDir, dist, log, stderr, egress, audit, oomKills = () => undefined } = options;
+  const { configDir, dist, log, stderr, egress, audit, sawCertificate, oomKills = () => undefined } = options;
   const fill = filling({ configDir, dist, node: process.execPath });
   for (const [name, content] of Object.entries(assignment.files))
     await addFile(join(configDir, basename(name)), content);
@@ -40,7 +42,11 @@ export async function serverStarter(assignment: HostAssignment, options: Starter
   if (launch.kind === 'module') {
     const { openServer } = (await import(fill(launch.module))) as { openServer?: OpenServer };
     if (!openServer) throw new AppError('config.invalid', `${basename(launch.module)} does not export "openServer"`);
-    const more = { ...(egress.connect && { connect: egress.connect }), ...(audit && { audit }) };
+    const more = {
+      ...(egress.connect && { connect: egress.connect }),
+      ...(audit && { audit }),
+      ...(sawCertificate && { sawCertificate }),
+    };
     const connect = await openServer({ configDir, workspace, variables, log, ...more }).catch((cause: unknown) => {
       throw appErrorOf(cause) ?? new AppError('server.failed', messageOf(cause), { cause });
     });

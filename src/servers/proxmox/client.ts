@@ -2,13 +2,11 @@ import type * as z from 'zod';
 import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/logger.ts';
 import { type Backoff, backoffDelay } from '../../core/retry.ts';
-import type { ConnectOut } from '../../core/server-module.ts';
 import { within } from '../../core/within.ts';
 import { Breaker } from './breaker.ts';
-import type { Call, PveHttp } from './http.ts';
+import type { Call, HttpContext, PveHttp } from './http.ts';
 import type { Answer } from './http-answer.ts';
 import { type Login, loginOf } from './login.ts';
-import type { CheckFingerprint } from './pinned-connector.ts';
 import { errorOf, isProxyFailure, outcomeUnknown, PveError, timeoutOf, unreachable } from './pve-error.ts';
 import { formOf, type Params, withQuery } from './route.ts';
 import type { Target } from './target.ts';
@@ -19,15 +17,11 @@ const BACKOFF: Backoff = { baseMs: 200, maxMs: 2000 };
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 
 /** What a client needs of the world. */
-export interface ClientContext {
+export interface ClientContext extends HttpContext {
   readonly clock: Clock;
   /** A number in [0, 1). */
   readonly random: () => number;
   readonly log: Logger;
-  /** Makes the connections; absent: they are made directly. */
-  readonly connect?: ConnectOut;
-  /** Judges the certificate of each connection; absent: its authority alone does. */
-  readonly check?: CheckFingerprint;
 }
 
 /** A call that changes something. */
@@ -132,9 +126,7 @@ export class PveClient {
 
   async #once(call: Call, signal: AbortSignal): Promise<Answer> {
     // Loaded with the first call: undici takes about as long to load as all the rest, and no start has to wait for it.
-    this.#http ??= import('./http.ts').then(
-      ({ PveHttp }) => new PveHttp(this.#target, this.#context.connect, this.#context.check),
-    );
+    this.#http ??= import('./http.ts').then(({ PveHttp }) => new PveHttp(this.#target, this.#context));
     return await (await this.#http).send(call, signal);
   }
 

@@ -5,6 +5,7 @@ import type { Answer } from './http-answer.ts';
 import { type CheckFingerprint, pinned } from './pinned-connector.ts';
 import { connectionErrorOf } from './pve-error.ts';
 import type { Target } from './target.ts';
+import { type SawCertificate, watched } from './watched-connector.ts';
 
 export interface Call {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -22,16 +23,22 @@ const MAX_ANSWER = 64 << 20;
 /** How long a connection may take to stand, milliseconds; the rest of the call's time is for another try. */
 const CONNECT_MS = 10_000;
 
+/** How connections are made. */
+export interface HttpContext {
+  /** Makes the connections; absent: they are made directly. */
+  readonly connect?: ConnectOut;
+  /** Judges the certificate of each connection; absent: its authority alone does. */
+  readonly check?: CheckFingerprint;
+  /** Told of the certificate of each connection. */
+  readonly saw?: SawCertificate;
+}
+
 /** HTTPS to one Proxmox server, its connections kept and used again. */
 export class PveHttp {
   readonly #target: Target;
   readonly #agent: Agent;
 
-  /**
-   * @param connectOut makes the connections; absent: they are made directly
-   * @param check judges the certificate of each connection; absent: its authority alone does
-   */
-  constructor(target: Target, connectOut?: ConnectOut, check?: CheckFingerprint) {
+  constructor(target: Target, { connect: connectOut, check, saw }: HttpContext = {}) {
     this.#target = target;
     const tls = {
       rejectUnauthorized: target.verifySsl,
@@ -39,12 +46,13 @@ export class PveHttp {
       allowH2: false,
       maxCachedSessions: check ? 0 : 100,
     };
-    const connector = connectOut ? through(connectOut, tls) : buildConnector(tls);
+    const plain = connectOut ? through(connectOut, tls) : buildConnector(tls);
+    const connector = check ? pinned(plain, check) : plain;
     this.#agent = new Agent({
       // HTTP/2 has no reason phrase.
       allowH2: false,
       connections: 8,
-      connect: check ? pinned(connector, check) : connector,
+      connect: saw ? watched(connector, saw) : connector,
       // The call's own deadline holds.
       headersTimeout: 0,
       bodyTimeout: 0,

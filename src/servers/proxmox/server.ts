@@ -31,7 +31,12 @@ export async function openProxmox(context: ServerContext, world: World): Promise
   const clients = new Map<string, PveClient>();
   for (const [name, target] of settings.targets) {
     const check = fingerprints.checkOf(target);
-    const needs = { ...world, log, ...(context.connect && { connect: context.connect }), ...(check && { check }) };
+    const needs = {
+      ...{ ...world, log },
+      ...(context.connect && { connect: context.connect }),
+      ...(check && { check }),
+      saw: (expiresAt: number) => context.sawCertificate?.(target.origin, expiresAt),
+    };
     clients.set(name, new PveClient(target, needs));
   }
   const shared = {
