@@ -23,7 +23,12 @@ export interface Config {
     readonly trustedProxies: readonly string[];
   };
   /** Where metrics are shown; port 0: nowhere. */
-  readonly metrics: { readonly host: string; readonly port: number };
+  readonly metrics: {
+    readonly host: string;
+    readonly port: number;
+    /** Time between two rounds in which the controller asks hosts how they are. */
+    readonly surveyMs: number;
+  };
   readonly logLevel: Values['logLevel'];
   /** Files that hold the deployment's secrets, absolute; absent: they are in the state directory. */
   readonly secrets: {
@@ -216,7 +221,7 @@ function slices(values: Values): Omit<Config, 'state' | 'catalogue' | 'secrets'>
       bodyLimitBytes: values.bodyLimit,
       trustedProxies: values.trustedProxies,
     },
-    metrics: { host: values.metricsHost, port: values.metricsPort },
+    metrics: { host: values.metricsHost, port: values.metricsPort, surveyMs: values.surveyInterval },
     logLevel: values.logLevel,
     store: values.store,
     runtimeRoot: values.runtimeRoot,

@@ -84,6 +84,7 @@ export const SETTINGS = {
   sessionsPerMinute: setting(integer(1, 1_000_000), 600),
   connectionsPerSession: setting(integer(1, 100_000), 1000),
   reconcileInterval: setting(duration('100ms'), '5s'),
+  surveyInterval: setting(duration('100ms'), '15s'),
   leaseTtl: setting(duration('500ms'), '5s'),
   drain: setting(duration('0ms'), '10s'),
   egressSocket: setting(absolutePath, '/run/mcp-session-manager/egress/egress.sock'),

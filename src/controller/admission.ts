@@ -64,6 +64,11 @@ export class Admission {
     return [...this.#waiting.values()].filter((claim) => claim.session === session).map(({ server }) => server);
   }
 
+  /** How many wait for a place, and how many have one. */
+  get load(): { readonly waiting: number; readonly running: number } {
+    return { waiting: this.#waiting.size, running: this.#uniquely().size };
+  }
+
   /** Those that wait though there is a place for them. */
   admitted(): readonly Claim[] {
     if (this.#waiting.size === 0) return [];

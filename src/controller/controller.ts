@@ -1,5 +1,5 @@
 import type { CleanupResult } from '../core/api.ts';
-import { type AppError, messageOf, StoreEmptied } from '../core/errors.ts';
+import { messageOf, StoreEmptied } from '../core/errors.ts';
 import type { ServerName, SessionId } from '../core/ids.ts';
 import type { Lease } from '../core/lease.ts';
 import type { EndedBy, SessionMeter } from '../core/meter.ts';
@@ -10,16 +10,15 @@ import { findRecord } from '../sessions/find-record.ts';
 import { decide } from './decide.ts';
 import { Departures } from './departures.ts';
 import { FencedStore } from './fenced-store.ts';
+import { HostSurvey } from './host-survey.ts';
 import { Instances, keyOf, type Present } from './instances.ts';
+import { orphansAmong } from './orphans.ts';
+import { lackOf, outageOf } from './outages.ts';
+import { PassMeter } from './pass-meter.ts';
 import { Reconciler, type ReconcilerOptions } from './reconciler.ts';
 import { Room } from './room.ts';
 import { Serial } from './serial.ts';
 
-/** What is nobody's fault here, by its error's code, and what is logged. */
-const OUTAGES: Readonly<Record<string, string>> = {
-  'store.unavailable': 'the store is out of reach: nothing is started or stopped until it is back',
-  'runtime.unavailable': 'what servers run on is out of reach: none is started or stopped until it is back',
-};
 const OUTAGE_BACKOFF = { baseMs: 200, maxMs: 10_000 };
 
 export interface ControllerOptions extends ReconcilerOptions {
@@ -35,6 +34,8 @@ export interface ControllerOptions extends ReconcilerOptions {
   readonly intervalMs: number;
   /** Absent: nothing is measured. */
   readonly sessionMeter?: SessionMeter;
+  /** Time between two rounds in which hosts are asked how they are, milliseconds; 0: there are none. */
+  readonly surveyMs: number;
 }
 
 /**
@@ -48,6 +49,8 @@ export class Controller {
   readonly #reconciler: Reconciler;
   readonly #room: Room;
   readonly #departures: Departures;
+  readonly #measured: PassMeter;
+  readonly #survey: HostSurvey;
   readonly #serial = new Serial();
   readonly #stop = new AbortController();
   readonly #work = new Set<Promise<void>>();
@@ -67,6 +70,8 @@ export class Controller {
     this.#instances = new Instances(options.runtime);
     this.#departures = new Departures(options);
     this.#reconciler = new Reconciler(this.#options, this.#instances, options.lease, this.#stop.signal);
+    this.#measured = new PassMeter(options, this.#stop.signal);
+    this.#survey = new HostSurvey(options, this.#instances);
     this.#room = new Room(this.#options, this.#reconciler, (session, name) => this.#reconcile(session, name));
   }
 
@@ -77,12 +82,15 @@ export class Controller {
 
   /** Works until `signal` aborts or the lease is lost. What runs goes on running: the next controller adopts it. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, signals, lease, log } = this.#options;
+    const { clock, signals, lease, log, meter, admission } = this.#options;
+    meter.inCharge(lease.epoch, admission);
+    this.#stop.signal.addEventListener('abort', () => meter.resigned(), { once: true });
     const end = AbortSignal.any([signal, lease.lost]);
     const onEnd = () => this.#stop.abort(end.reason);
     end.addEventListener('abort', onEnd, { once: true });
     if (end.aborted) onEnd();
     using _subscription = signals.subscribe((session) => this.#hear(session));
+    const surveying = this.#survey.run(this.#stop.signal);
     for (let failures = 0; !this.#stop.signal.aborted; ) {
       const passed = await this.#runPass();
       failures = passed ? 0 : failures + 1;
@@ -93,7 +101,7 @@ export class Controller {
       await clock.sleep(pause, AbortSignal.any([this.#stop.signal, this.#nap.signal])).catch(() => {}); // ended: the loop's condition sees it
     }
     if (lease.lost.aborted) log.error({ epoch: lease.epoch }, 'lease lost: another controller is in charge');
-    await Promise.allSettled(this.#work);
+    await Promise.allSettled([surveying, ...this.#work]);
   }
 
   /**
@@ -116,19 +124,19 @@ export class Controller {
       this.#outage = undefined;
       return true;
     } catch (error) {
+      this.#measured.failed(error);
       this.#note(error);
       return false;
     }
   }
 
   async #pass(by: EndedBy, owner?: string): Promise<Pass> {
+    const began = this.#options.clock.now();
     const actual = await this.#instances.list();
     this.#listed = true;
-    const { rebuild } = this.#reconciler;
+    const { rebuild, admission } = this.#reconciler;
     const records = await rebuild.list(actual);
-    const orphans = [...actual.values()].filter(
-      (status) => isOrphan(status, records, owner) && !rebuild.isSpared(status.instance),
-    ).length;
+    const orphans = orphansAmong(actual, records).filter((instance) => !rebuild.isSpared(instance));
     const sessions: SessionId[] = [];
     for (const record of records.values()) {
       if ((owner !== undefined && record.owner !== owner) || !this.#isAbandoned(record)) continue;
@@ -138,7 +146,10 @@ export class Controller {
       records.delete(id);
       this.#options.signals.publish(id);
     }
-    return { result: { sessions, orphans }, actual, work: this.#enqueue(records, actual) };
+    this.#survey.sawAll(records);
+    this.#measured.passed({ records, actual, orphans, began, ...admission.load });
+    const own = orphans.filter(({ labels }) => owner === undefined || labels.owner === owner);
+    return { result: { sessions, orphans: own.length }, actual, work: this.#enqueue(records, actual) };
   }
 
   /** Sets to work on everything that is not as it should be. */
@@ -272,8 +283,10 @@ export class Controller {
   /** An outage is logged once, not once for each session that it touches. */
   #note(error: unknown): void {
     if (this.#stop.signal.aborted) return;
+    const lack = lackOf(error);
+    if (lack !== undefined) this.#options.meter.lacked(lack);
     if (error instanceof StoreEmptied) this.#nap.abort(); // seen before the next look at everything, which mends it
-    const outage = OUTAGES[(error as Partial<AppError>).code ?? ''];
+    const outage = outageOf(error);
     if (outage && this.#outage) return;
     this.#outage ??= outage;
     this.#options.log.warn({ reason: messageOf(error) }, outage ?? 'reconciling failed');
@@ -286,11 +299,4 @@ interface Pass {
   readonly actual: ReadonlyMap<string, Present>;
   /** What has been set to work. */
   readonly work: Promise<void>[];
-}
-
-/** An instance that runs and belongs to no session, or to an earlier one. */
-function isOrphan(status: Present, records: ReadonlyMap<SessionId, SessionRecord>, owner: string | undefined): boolean {
-  const { labels } = status.instance;
-  if (status.phase !== 'running' || (owner !== undefined && labels.owner !== owner)) return false;
-  return records.get(labels.session)?.nonce !== labels.nonce;
 }

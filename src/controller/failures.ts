@@ -31,6 +31,13 @@ export function burdenOf(
   return { ...(failures > 0 ? { failures } : {}), ...(outages > 0 ? { outages } : {}) };
 }
 
+/** It failed so often in a row that it is not tried again for a while. */
+export const isCircuitOpen = (state: ServerState): boolean =>
+  state.phase === 'failed' &&
+  state.retryAt !== undefined &&
+  state.outages === undefined &&
+  state.failures >= FAILURE_POLICY.threshold;
+
 const outagesOf = (state: ServerState): number => ('outages' in state ? (state.outages ?? 0) : 0);
 
 /** Consecutive failures before now. */

@@ -1,5 +1,6 @@
 import type { HostControl } from '../core/channel.ts';
 import type { Clock } from '../core/clock.ts';
+import type { ControllerMeter, StartOutcome } from '../core/controller-meter.ts';
 import { AppError, messageOf, StoreUnavailable } from '../core/errors.ts';
 import type { ServerName, SessionId } from '../core/ids.ts';
 import type { Lease } from '../core/lease.ts';
@@ -17,6 +18,7 @@ import { type AssignmentContext, assignmentOf } from './assignment.ts';
 import { type Action, decide } from './decide.ts';
 import { burdenOf, FAILURE_POLICY, type Failure, failedState } from './failures.ts';
 import type { Instances } from './instances.ts';
+import { lackOf } from './outages.ts';
 import { whyRestarted, whyStopped } from './reasons.ts';
 import { Rebuild } from './rebuild.ts';
 import type { RecordMemory } from './record-memory.ts';
@@ -38,6 +40,7 @@ export interface ReconcilerOptions extends AssignmentContext {
   readonly lifecycle: Lifecycle;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly meter: ControllerMeter;
   /** A number in [0, 1). */
   readonly random: () => number;
   /** How many starts may be in progress at once; the others wait for their turn. */
@@ -51,6 +54,13 @@ export interface ReconcilerOptions extends AssignmentContext {
   readonly admission: AdmissionLimits;
   readonly memory: RecordMemory;
 }
+
+const OUTCOMES: Readonly<Record<Failure['kind'], StartOutcome>> = {
+  failure: 'failed',
+  definite: 'failed',
+  unconfigured: 'unconfigured',
+  outage: 'unavailable',
+};
 
 type StartAction = Extract<Action, { do: 'start' }>;
 
@@ -130,7 +140,8 @@ export class Reconciler {
       }
       case 'fail': {
         const stderr = action.instance && (await this.#instances.tail(action.instance));
-        await this.#fail(action, name, { reason: action.reason, stderr, kind: 'failure' });
+        const failure = { reason: action.reason, stderr, kind: 'failure' } as const;
+        if (await this.#fail(action, name, failure)) this.#options.meter.ended(name);
       }
     }
     return true;
@@ -143,7 +154,8 @@ export class Reconciler {
     if (place === 'full') {
       const incarnation = nextIncarnation(server) - 1;
       const reason = 'there is no free place, and too many wait for one already';
-      await this.#write(record, name, { phase: 'idle', incarnation, since: now, reason, retryAt: now + FULL_MS });
+      const idle = { phase: 'idle', incarnation, since: now, reason, retryAt: now + FULL_MS } as const;
+      if (await this.#write(record, name, idle)) this.#options.meter.turnedAway();
       return;
     }
     // A failure that is to be tried again stays to be seen.
@@ -153,7 +165,7 @@ export class Reconciler {
   }
 
   async #start(action: StartAction, name: ServerName): Promise<void> {
-    const { clock, lifecycle } = this.#options;
+    const { clock, lifecycle, meter } = this.#options;
     const { record, server, incarnation } = action;
     using start = this.starts.begin(record, name);
     using turn = this.#gate.enter();
@@ -163,6 +175,7 @@ export class Reconciler {
     if (!(await this.#write(record, name, { ...starting, ...reason }))) return;
     const about = { session: record.id, owner: record.owner, server: name, incarnation };
     const again = server.state.phase === 'starting' && server.state.incarnation === incarnation;
+    const began = again ? server.state.since : starting.since;
     if (!again) lifecycle.record({ name: 'instance.starting', ...about });
     const before = burden.failures === undefined ? {} : { failures: burden.failures };
     const begun = { ...action, server: { ...server, state: starting } };
@@ -173,6 +186,7 @@ export class Reconciler {
       const instance: InstanceRef = { name: label, endpoint, startedAt };
       const ready: ServerState = { phase: 'ready', incarnation, since: clock.now(), instance, ...before };
       if (!(await this.#write(record, name, ready))) return;
+      meter.started(name, 'ready', clock.now() - began);
       lifecycle.record({ name: 'instance.ready', ...about });
       const why = whyRestarted(server);
       if (why !== undefined) lifecycle.record({ name: 'instance.restarted', ...about, reason: why });
@@ -223,23 +237,27 @@ export class Reconciler {
     const said = app?.data?.stderr;
     const tail = status.phase === 'absent' ? undefined : await this.#instances.tail(status.instance);
     const stderr = typeof said === 'string' ? said : tail;
-    await this.#fail(action, name, { reason: messageOf(error), stderr, kind });
+    const lack = lackOf(error);
+    if (lack !== undefined) this.#options.meter.lacked(lack);
+    if (await this.#fail(action, name, { reason: messageOf(error), stderr, kind }))
+      this.#options.meter.started(name, OUTCOMES[kind]);
   }
 
-  /** Writes the failure, if the server is still wanted; what is left of its instance is stopped in the next step. */
+  /** Writes the failure, if the server is still wanted (else false); what is left of its instance is stopped in the next step. */
   async #fail(
     { record, server, incarnation }: Pick<StartAction, 'record' | 'server' | 'incarnation'>,
     name: ServerName,
     failure: Omit<Failure, 'incarnation'>,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { clock, random, log, lifecycle } = this.#options;
     const state = failedState(server.state, { incarnation, ...failure }, clock.now(), random(), FAILURE_POLICY);
-    if (!(await this.#write(record, name, state))) return;
+    if (!(await this.#write(record, name, state))) return false;
     const { failures, retryAt } = state;
     // Why is in the record, for its owner; it may quote what the server wrote.
     log.warn({ session: record.id, server: name, failures, retryAt }, 'server failed');
     const { id: session, owner } = record;
     lifecycle.record({ name: 'instance.failed', session, owner, server: name, incarnation, reason: failure.reason });
+    return true;
   }
 
   #stopped({ labels: { session, owner, server, incarnation } }: Instance, reason: string | undefined): void {

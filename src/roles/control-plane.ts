@@ -5,6 +5,7 @@ import { RecordMemory } from '../controller/record-memory.ts';
 import type { Lease } from '../core/lease.ts';
 import { openProcessTable } from '../os/open-process-table.ts';
 import { RecordSeal } from '../sessions/record-seal.ts';
+import { ControllerMetrics } from '../telemetry/metrics/controller-metrics.ts';
 import type { Parts } from './parts.ts';
 import { openRuntime } from './runtime.ts';
 
@@ -24,7 +25,7 @@ export async function controlPlane(
   hostCommand: readonly string[],
   memory = new RecordMemory(),
 ): Promise<Controller> {
-  const { config } = parts;
+  const { config, metrics, catalogue } = parts;
   const { idleMs, inAll, perOwner, queue, startsAtOnce } = config.instances;
   const table = openProcessTable();
   const runtime = await openRuntime(parts, hostCommand);
@@ -40,6 +41,9 @@ export async function controlPlane(
     hostname: hostname(),
     isTerminalGone: ({ leader }) => leader !== undefined && !table.isAlive(leader),
     intervalMs: config.reconcileMs,
+    meter: new ControllerMetrics(metrics, catalogue.keys()),
+    // Nobody reads what nobody is shown.
+    surveyMs: config.metrics.port === 0 ? 0 : config.metrics.surveyMs,
     startsAtOnce,
     startMs: START_MS,
     graceMs: GRACE_MS,

@@ -5,6 +5,7 @@ import { InstanceKeys } from '../../src/sessions/instance-keys.ts';
 import { RecordSeal } from '../../src/sessions/record-seal.ts';
 import { Sealer } from '../../src/sessions/sealer.ts';
 import { KeptLifecycle } from '../fakes/kept-lifecycle.ts';
+import { NO_METER } from '../fakes/no-meter.ts';
 import { CATALOGUE, KEY } from './deployment.ts';
 import { SimLease } from './sim-lease.ts';
 import { hostsFor, runtimeFor } from './sim-machine.ts';
@@ -57,6 +58,8 @@ function controllerOf(world: World, process: SimProcess, lease: SimLease, memory
     idleMs: 20_000,
     admission: { instances: 100, perOwner: 100, queue: 100 },
     intervalMs: 3000,
+    surveyMs: 0,
+    meter: NO_METER,
     hostname: 'laptop',
     isTerminalGone: () => false,
     forget: async () => {},

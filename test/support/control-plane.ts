@@ -18,6 +18,7 @@ import { FakeHosts } from '../fakes/fake-hosts.ts';
 import { FakeRuntime } from '../fakes/fake-runtime.ts';
 import { KeptLifecycle } from '../fakes/kept-lifecycle.ts';
 import { MemoryStore } from '../fakes/memory-store.ts';
+import { NO_METER } from '../fakes/no-meter.ts';
 
 export const KEY = Buffer.alloc(32, 7);
 export const INTERVAL = 5000;
@@ -133,6 +134,8 @@ export class ControlPlane {
       memory: new RecordMemory(),
       admission: { instances: 1000, perOwner: 1000, queue: 1000 },
       intervalMs: INTERVAL,
+      surveyMs: 0,
+      meter: NO_METER,
       hostname: 'laptop',
       lease: { epoch: ++this.#epoch, lost: new AbortController().signal, [Symbol.asyncDispose]: async () => {} },
       isTerminalGone: ({ leader }: Terminal) => leader !== undefined && this.deadLeaders.has(leader.pid),

@@ -1,3 +1,4 @@
+import { INSTANCE_STATES } from '../../core/controller-meter.ts';
 import { EGRESS_REASONS, type EgressReason } from '../../core/egress.ts';
 import type { ErrorType } from '../../core/meter.ts';
 
@@ -265,7 +266,7 @@ export const METRICS = {
   mcp_controller_epoch: { type: 'gauge', help: 'Epoch of the lease that is held; 0 without one', roles: CONTROLLER },
   mcp_controller_reconcile_duration_seconds: {
     type: 'histogram',
-    help: 'Time of one pass of the controller over all sessions and instances, seconds',
+    help: 'Time of one complete pass of the controller over all sessions and instances, seconds',
     roles: CONTROLLER,
     buckets: PASS_SECONDS,
   },
@@ -287,15 +288,21 @@ export const METRICS = {
   },
   mcp_instances: {
     type: 'gauge',
-    help: 'Instances in the whole deployment, by server and state',
+    help: 'Instances that are wanted in the whole deployment, by server and state; unconfigured: the terminal has set nothing for it',
     roles: CONTROLLER,
-    labels: { server: 'server', state: ['pending', 'starting', 'ready', 'failed', 'idle'] },
+    labels: { server: 'server', state: INSTANCE_STATES },
   },
   mcp_instance_starts_total: {
     type: 'counter',
-    help: 'Starts of instances that came to an end, by outcome: ready, failed by the server, or nothing could be started (image, runtime)',
+    help: 'Starts of instances that came to an end, by outcome: ready, failed by the server, nothing could be started (image, runtime), or the terminal has set nothing for it',
     roles: CONTROLLER,
-    labels: { server: 'server', outcome: ['ready', 'failed', 'unavailable'] },
+    labels: { server: 'server', outcome: ['ready', 'failed', 'unavailable', 'unconfigured'] },
+  },
+  mcp_runtime_unavailable_total: {
+    type: 'counter',
+    help: 'Times that instances could not be started, stopped or listed, by what the runtime was in want of; images are never pulled by it',
+    roles: CONTROLLER,
+    labels: { reason: ['engine', 'image', 'disk', 'egress', 'other'] },
   },
   mcp_instance_start_duration_seconds: {
     type: 'histogram',
@@ -318,11 +325,15 @@ export const METRICS = {
   },
   mcp_orphans_found_total: {
     type: 'counter',
-    help: 'Instances found that no session wants',
+    help: 'Instances found that no session wants any more; those of a session that has just expired are among them',
     roles: CONTROLLER,
   },
   mcp_orphans_removed_total: { type: 'counter', help: 'Orphans that were ended', roles: CONTROLLER },
-  mcp_orphans: { type: 'gauge', help: 'Orphans that the last pass found and could not end', roles: CONTROLLER },
+  mcp_orphans: {
+    type: 'gauge',
+    help: 'Orphans that the last pass found and that should have ended by then',
+    roles: CONTROLLER,
+  },
   mcp_instance_queue: { type: 'gauge', help: 'Instances that wait for a place', roles: CONTROLLER },
   mcp_instance_queue_limit: { type: 'gauge', help: 'How many may wait (startQueue)', roles: CONTROLLER },
   mcp_instance_queue_rejected_total: {

@@ -1,0 +1,107 @@
+import type { Catalogue } from '../core/catalogue.ts';
+import type { HostControl, HostStatus } from '../core/channel.ts';
+import type { Clock } from '../core/clock.ts';
+import type { ControllerMeter } from '../core/controller-meter.ts';
+import type { ServerName } from '../core/ids.ts';
+import { isCurrent, type ServerState, type SessionRecord } from '../core/session.ts';
+import { within } from '../core/within.ts';
+import type { InstanceKeys } from '../sessions/instance-keys.ts';
+import { type HostAnswer, HostSums } from './host-sums.ts';
+import { type Instances, keyOf } from './instances.ts';
+
+/** Hosts that are asked at the same time: more would only wait for the same processors. */
+const AT_ONCE = 8;
+/** How long a host may take to say how it is, milliseconds. */
+const STATUS_MS = 2000;
+
+export interface HostSurveyOptions {
+  readonly hosts: Pick<HostControl, 'status'>;
+  readonly keys: InstanceKeys;
+  readonly clock: Clock;
+  readonly catalogue: Catalogue;
+  readonly meter: Pick<ControllerMeter, 'surveyed'>;
+  /** Time between two rounds, milliseconds; 0: there are none. */
+  readonly surveyMs: number;
+}
+
+interface Ready {
+  readonly record: SessionRecord;
+  readonly server: ServerName;
+  readonly state: ServerState & { readonly phase: 'ready' };
+}
+
+/**
+ * Asks the hosts of all instances that are ready how they are, some at a time, in rounds, and tells the meter what they say
+ * together. Nothing waits for it, and a host that hangs costs a round its time and no more.
+ */
+export class HostSurvey {
+  readonly #options: HostSurveyOptions;
+  readonly #instances: Pick<Instances, 'status'>;
+  #records: Iterable<SessionRecord> = [];
+
+  constructor(options: HostSurveyOptions, instances: Pick<Instances, 'status'>) {
+    this.#options = options;
+    this.#instances = instances;
+  }
+
+  /** These are all sessions that there are. */
+  sawAll(records: ReadonlyMap<string, SessionRecord>): void {
+    this.#records = [...records.values()];
+  }
+
+  /** Asks again and again, until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, catalogue, meter, surveyMs } = this.#options;
+    if (surveyMs === 0) return;
+    const sums = new HostSums(catalogue, clock.now());
+    for (;;) {
+      await clock.sleep(surveyMs, signal).catch(() => {}); // aborted: seen in the next line
+      if (signal.aborted) return;
+      const answers = await this.#round(signal);
+      if (!signal.aborted) meter.surveyed(sums.add(answers, clock.now()));
+    }
+  }
+
+  async #round(signal: AbortSignal): Promise<HostAnswer[]> {
+    const answers: HostAnswer[] = [];
+    const waiting = readyAmong(this.#records);
+    const ask = async () => {
+      for (const ready of waiting) {
+        if (signal.aborted) return;
+        const answer = await this.#ask(ready, signal);
+        if (answer) answers.push(answer);
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, ask));
+    return answers;
+  }
+
+  /** Undefined: the instance is not there any more. */
+  async #ask({ record, server, state }: Ready, signal: AbortSignal): Promise<HostAnswer | undefined> {
+    const { hosts, keys, clock } = this.#options;
+    const { instance, incarnation } = state;
+    const secret = keys.secretOf(record, server, incarnation);
+    const late = () => new Error('no answer');
+    const asked = (limit: AbortSignal) => hosts.status(instance.endpoint, secret, limit);
+    const status = await within(clock, STATUS_MS, late, asked, signal).catch((): HostStatus | undefined => undefined);
+    const about = { key: keyOf(record.id, server), server, startedAt: instance.startedAt };
+    if (status) return { ...about, status };
+    return (await this.#isThere(record, server, incarnation)) ? { ...about, status } : undefined;
+  }
+
+  async #isThere({ id, nonce }: SessionRecord, server: ServerName, incarnation: number): Promise<boolean> {
+    // What cannot be asked now is there as far as anybody knows.
+    const actual = await this.#instances.status(id, server).catch(() => undefined);
+    if (!actual) return true;
+    if (actual.phase !== 'running') return false;
+    const { labels } = actual.instance;
+    return labels.nonce === nonce && labels.incarnation === incarnation;
+  }
+}
+
+function* readyAmong(records: Iterable<SessionRecord>): Generator<Ready, void> {
+  for (const record of records)
+    for (const [name, server] of Object.entries(record.servers))
+      if (server.desired === 'running' && server.state.phase === 'ready' && isCurrent(server))
+        yield { record, server: name, state: server.state };
+}

@@ -1,0 +1,45 @@
+import type { Census } from '../core/controller-meter.ts';
+import type { SessionId } from '../core/ids.ts';
+import type { Instance } from '../core/runtime.ts';
+import type { SessionRecord } from '../core/session.ts';
+import type { Present } from './instances.ts';
+
+/** Instances that run and belong to no session, or to an earlier one. What may be spared is still among them. */
+export function orphansAmong(
+  actual: ReadonlyMap<string, Present>,
+  records: ReadonlyMap<SessionId, SessionRecord>,
+): Instance[] {
+  return running(actual).filter(({ labels }) => records.get(labels.session)?.nonce !== labels.nonce);
+}
+
+/** What becomes of orphans from one look at everything to the next. */
+export class Orphans {
+  readonly #settleMs: number;
+  /** When each was found, milliseconds since the epoch. */
+  #found = new Map<string, number>();
+
+  /** @param settleMs how long one may take to end, milliseconds; after that it *stands* */
+  constructor(settleMs: number) {
+    this.#settleMs = settleMs;
+  }
+
+  /**
+   * @param orphans of those in `actual`
+   * @param now milliseconds since the epoch
+   */
+  saw(orphans: readonly Instance[], actual: ReadonlyMap<string, Present>, now: number): Census['orphans'] {
+    const before = this.#found;
+    const alive = new Set(running(actual).map(keyOf));
+    const removed = [...before.keys()].filter((key) => !alive.has(key)).length;
+    this.#found = new Map(orphans.map((orphan) => [keyOf(orphan), before.get(keyOf(orphan)) ?? now]));
+    const found = [...this.#found.keys()].filter((key) => !before.has(key)).length;
+    const standing = [...this.#found.values()].filter((since) => now - since >= this.#settleMs).length;
+    return { found, removed, standing };
+  }
+}
+
+const running = (actual: ReadonlyMap<string, Present>): Instance[] =>
+  [...actual.values()].filter(({ phase }) => phase === 'running').map(({ instance }) => instance);
+
+/** An id may be used again, by the next instance in the same place. */
+const keyOf = ({ id, labels: { nonce, incarnation } }: Instance): string => `${id} ${nonce} ${incarnation}`;
