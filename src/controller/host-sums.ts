@@ -66,7 +66,7 @@ export class HostSums {
     const { boot, usage } = status;
     const [childExits, replays] = [amount(status.restarts), amount(status.replays)];
     // Where its use cannot be said this time, it is as it was.
-    const before = last?.boot === boot ? last.counts : NONE;
+    const before = last && last.boot === boot ? last.counts : NONE;
     const counts = { childExits, replays, cpuSeconds: usage ? amount(usage.cpuSeconds) : before.cpuSeconds };
     this.#last.set(key, { boot, counts, at: now });
     if (!last && startedAt < this.#since) return NONE;

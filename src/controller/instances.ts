@@ -9,6 +9,10 @@ export type Present = Exclude<InstanceStatus, { phase: 'absent' }>;
 
 export const keyOf = (session: SessionId, server: ServerName) => `${session}/${server}`;
 
+/** Those of what a look found that run. */
+export const runningAmong = (actual: ReadonlyMap<string, Present>): Instance[] =>
+  [...actual.values()].filter(({ phase }) => phase === 'running').map(({ instance }) => instance);
+
 /**
  * The runtime's instances by session and server. What is remembered here is only which id to ask for: whether it runs is
  * asked anew each time. Complete after the first `list`, because only the holder of the lease starts instances.

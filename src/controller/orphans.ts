@@ -2,14 +2,14 @@ import type { Census } from '../core/controller-meter.ts';
 import type { SessionId } from '../core/ids.ts';
 import type { Instance } from '../core/runtime.ts';
 import type { SessionRecord } from '../core/session.ts';
-import type { Present } from './instances.ts';
+import { type Present, runningAmong } from './instances.ts';
 
 /** Instances that run and belong to no session, or to an earlier one. What may be spared is still among them. */
 export function orphansAmong(
   actual: ReadonlyMap<string, Present>,
   records: ReadonlyMap<SessionId, SessionRecord>,
 ): Instance[] {
-  return running(actual).filter(({ labels }) => records.get(labels.session)?.nonce !== labels.nonce);
+  return runningAmong(actual).filter(({ labels }) => records.get(labels.session)?.nonce !== labels.nonce);
 }
 
 /** What becomes of orphans from one look at everything to the next. */
@@ -29,7 +29,7 @@ export class Orphans {
    */
   saw(orphans: readonly Instance[], actual: ReadonlyMap<string, Present>, now: number): Census['orphans'] {
     const before = this.#found;
-    const alive = new Set(running(actual).map(keyOf));
+    const alive = new Set(runningAmong(actual).map(keyOf));
     const removed = [...before.keys()].filter((key) => !alive.has(key)).length;
     this.#found = new Map(orphans.map((orphan) => [keyOf(orphan), before.get(keyOf(orphan)) ?? now]));
     const found = [...this.#found.keys()].filter((key) => !before.has(key)).length;
@@ -37,9 +37,6 @@ export class Orphans {
     return { found, removed, standing };
   }
 }
-
-const running = (actual: ReadonlyMap<string, Present>): Instance[] =>
-  [...actual.values()].filter(({ phase }) => phase === 'running').map(({ instance }) => instance);
 
 /** An id may be used again, by the next instance in the same place. */
 const keyOf = ({ id, labels: { nonce, incarnation } }: Instance): string => `${id} ${nonce} ${incarnation}`;

@@ -12,7 +12,7 @@ import { within } from '../core/within.ts';
 import type { InstanceKeys } from '../sessions/instance-keys.ts';
 import type { RecordSeal } from '../sessions/record-seal.ts';
 import { inBatches } from './in-batches.ts';
-import type { Present } from './instances.ts';
+import { type Present, runningAmong } from './instances.ts';
 import { newest, rebuilt } from './rebuilt.ts';
 import type { RecordMemory } from './record-memory.ts';
 
@@ -57,7 +57,7 @@ export class Rebuild {
   async list(actual: ReadonlyMap<string, Present>): Promise<Map<SessionId, SessionRecord>> {
     const { store, memory, clock } = this.#options;
     const generation = await store.generation();
-    if (generation === undefined) await this.#rebuild(running(actual));
+    if (generation === undefined) await this.#rebuild(runningAmong(actual));
     const records = new Map<SessionId, SessionRecord>();
     for await (const record of store.list()) records.set(record.id, record);
     const now = await store.generation();
@@ -92,7 +92,7 @@ export class Rebuild {
   /** Asks the spared ones again. Throws `StoreUnavailable`. */
   async askAgain(actual: ReadonlyMap<string, Present>): Promise<void> {
     if (this.#spared.size === 0) return;
-    const instances = running(actual);
+    const instances = runningAmong(actual);
     const spared = instances.filter(({ id }) => this.#spared.has(id));
     for (const id of this.#spared.keys()) if (!spared.some((other) => other.id === id)) this.#spared.delete(id);
     const known = await this.#recordsOf(spared);
@@ -129,9 +129,6 @@ export class Rebuild {
     return records.open(session, await within(clock, RECORD_MS, late, ask));
   }
 }
-
-const running = (actual: ReadonlyMap<string, Present>): Instance[] =>
-  [...actual.values()].filter(({ phase }) => phase === 'running').map(({ instance }) => instance);
 
 const isOf = (records: ReadonlyMap<SessionId, SessionRecord>, { labels }: Instance): boolean =>
   records.get(labels.session)?.nonce === labels.nonce;

@@ -11,8 +11,8 @@ export interface Certificate {
 export interface Authority {
   /** PEM of its own certificate. */
   readonly cert: string;
-  /** A certificate for `names` (DNS names and IPv4 addresses). */
-  issue(names: readonly string[]): Certificate;
+  /** A certificate for `names` (DNS names and IPv4 addresses), valid until the end of 2049 if nothing else is said. */
+  issue(names: readonly string[], until?: Date): Certificate;
 }
 
 /** A certificate signed by its own key, for `names` (DNS names and IPv4 addresses), as a Proxmox host has one (RFC 5280). */
@@ -34,9 +34,10 @@ export function authority(issuer: string): Authority {
   const signer = keyPair();
   return {
     cert: certificate({ subject: issuer, keys: signer, issuer, signer, names: [], ca: true }),
-    issue: (names) => {
+    issue: (names, until) => {
       const keys = keyPair();
-      const cert = certificate({ subject: names[0] ?? issuer, keys, issuer, signer, names, ca: false });
+      const subject = names[0] ?? issuer;
+      const cert = certificate({ subject, keys, issuer, signer, names, ca: false, ...(until && { until }) });
       return { key: pem(keys.privateKey), cert };
     },
   };
@@ -52,10 +53,13 @@ interface Wanted {
   readonly signer: { readonly privateKey: KeyObject };
   readonly names: readonly string[];
   readonly ca: boolean;
+  readonly until?: Date;
 }
 
+const LAST = new Date('2049-12-31T23:59:59Z');
+
 /** PEM of a certificate (RFC 5280). */
-function certificate({ subject, keys, issuer, signer, names, ca }: Wanted): string {
+function certificate({ subject, keys, issuer, signer, names, ca, until = LAST }: Wanted): string {
   const algorithm = der(0x30, oid('2a8648ce3d040302')); // ecdsa-with-SHA256
   const nameOf = (text: string) => der(0x30, der(0x31, der(0x30, oid('550403'), der(0x0c, Buffer.from(text))))); // CN
   const alternatives = names.map((one) =>
@@ -71,7 +75,7 @@ function certificate({ subject, keys, issuer, signer, names, ca }: Wanted): stri
     der(0x02, Buffer.concat([Buffer.from([1]), randomBytes(8)])), // serial number
     algorithm,
     nameOf(issuer),
-    der(0x30, der(0x17, Buffer.from('200101000000Z')), der(0x17, Buffer.from('491231235959Z'))),
+    der(0x30, der(0x17, Buffer.from('200101000000Z')), der(0x17, utcTime(until))),
     nameOf(subject),
     keys.publicKey.export({ type: 'spki', format: 'der' }),
     der(0xa3, der(0x30, ...extensions)),
@@ -81,6 +85,9 @@ function certificate({ subject, keys, issuer, signer, names, ca }: Wanted): stri
   const lines = whole.toString('base64').replace(/(.{64})/g, '$1\n');
   return `-----BEGIN CERTIFICATE-----\n${lines.trimEnd()}\n-----END CERTIFICATE-----\n`;
 }
+
+/** To the second, of the years 1950 to 2049 (RFC 5280, section 4.1.2.5.1). */
+const utcTime = (time: Date): Buffer => Buffer.from(`${time.toISOString().replace(/\D/g, '').slice(2, 14)}Z`);
 
 /** One value in DER: tag, length, content (X.690 section 8.1). */
 function der(tag: number, ...contents: readonly Uint8Array[]): Buffer {

@@ -28,6 +28,8 @@ export class FakeRuntime implements Runtime {
   /** What `list` and `stop` wait for. */
   listGate: Promise<void> = Promise.resolve();
   stopGate: Promise<void> = Promise.resolve();
+  /** While set, `start` and `list` reject with it. */
+  refusal: Error | undefined;
   /** While set, `stop` rejects. */
   cannotStop = false;
   readonly #clock: Clock;
@@ -46,6 +48,7 @@ export class FakeRuntime implements Runtime {
     const { labels } = spec;
     const same = this.#of(labels.session, labels.server);
     if (same?.phase === 'running' && isSame(same.instance, spec)) return same.instance;
+    if (this.refusal) throw this.refusal;
     this.started.push(spec);
     const mode = this.modes.get(labels.server) ?? 'ok';
     if (mode === 'failing') throw new Error('it ended at once: no such program');
@@ -84,6 +87,7 @@ export class FakeRuntime implements Runtime {
   async *list(): AsyncIterable<Present> {
     const snapshot = [...this.#instances.values()];
     await this.listGate;
+    if (this.refusal) throw this.refusal;
     yield* snapshot;
   }
 

@@ -16,6 +16,8 @@ import type { SimGuest, State } from './state.ts';
 export interface SimulatorOptions extends Partial<Omit<LoginOptions, 'now'>> {
   /** Certificate of the server; made by an authority of its own for 127.0.0.1 and localhost if absent. */
   readonly certificate?: Certificate;
+  /** Until when the certificate of its own is valid; long, if absent. */
+  readonly until?: Date;
   /** What differs from the standard cluster. */
   readonly state?: Partial<State>;
   /** Paths on which nobody has a privilege: `/`, `/vms/100`. */
@@ -78,7 +80,8 @@ export class ProxmoxSimulator implements AsyncDisposable {
     this.#options = options;
     const own = authority('Proxmox Virtual Environment');
     this.certificate =
-      options.certificate ?? own.issue(['127.0.0.1', 'localhost', ...(options.name ? [options.name] : [])]);
+      options.certificate ??
+      own.issue(['127.0.0.1', 'localhost', ...(options.name ? [options.name] : [])], options.until);
     this.ca = own.cert;
     this.state = { ...standardCluster(now()), ...options.state };
     this.tasks = new SimTasks(options.taskMs ?? 0, now);
