@@ -11,6 +11,7 @@ const NEEDS = {
   tmux: { probe: ['tmux', '-V'], remedy: 'install tmux' },
   zsh: { probe: ['zsh', '--version'], remedy: 'install zsh' },
   fish: { probe: ['fish', '--version'], remedy: 'install fish' },
+  promtool: { probe: ['promtool', '--version'], remedy: 'install prometheus' },
 } as const;
 
 export type Need = keyof typeof NEEDS;

@@ -1,0 +1,37 @@
+import type { Alert } from '../alert.ts';
+
+const STORE_IS_UP = 'unless on () (mcp:store:down_lately == 1)';
+
+/** One metric of each job, which it has from its start. */
+const SIGNS: Readonly<Record<string, string>> = {
+  gateway: 'mcp_gateway_ready',
+  controller: 'mcp_controller_lease_held',
+  egress: 'mcp_egress_connections',
+  haproxy: 'haproxy_backend_active_servers',
+  redis: 'redis_memory_used_bytes',
+};
+
+/** Whether the others can see anything. */
+export const MONITORING_ALERTS: readonly Alert[] = [
+  {
+    name: 'McpTargetMissing',
+    severity: 'ticket',
+    expression: `up{job=~"${Object.keys(SIGNS).join('|')}"} == 0`,
+    for: '5m',
+    summary: '{label:job} {label:instance} does not answer Prometheus',
+    description: 'It hangs, or cannot be reached from the monitoring network. What it does is not seen.',
+    panel: ['mcp-oncall', 1],
+  },
+  {
+    name: 'McpMetricsAbsent',
+    severity: 'ticket',
+    expression: `(${Object.entries(SIGNS)
+      .map(([job, metric]) => `absent(${metric}{job="${job}"})`)
+      .join(' or ')}) ${STORE_IS_UP}`,
+    for: '10m',
+    summary: 'There are no metrics of {label:job}',
+    description:
+      'Alerts that read them are silent. The process is gone, is not found by Prometheus, or shows its metrics elsewhere.',
+    panel: ['mcp-oncall', 2],
+  },
+];

@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import { ALERT_GROUPS, ALERTS } from '../../grafana/alerts/index.ts';
+import { annotationsOf, labelsOf, RUNBOOKS } from '../../grafana/alerts/labels.ts';
+import { RECORDINGS } from '../../grafana/alerts/recordings.ts';
+import { FAULTS, type Fault } from '../support/alerts/faults.ts';
+import { GATEWAYS, normal } from '../support/alerts/normal.ts';
+import { type AlertCheck, type ExpectedAlert, testRules } from '../support/alerts/promtool.ts';
+import { RESTART, restartAll } from '../support/alerts/rolling-restart.ts';
+import { after, is, STEP } from '../support/alerts/world.ts';
+import { metricsOf } from '../support/promql.ts';
+import { requires } from '../support/requires.ts';
+
+const GROUP_OF = new Map(ALERT_GROUPS.flatMap(({ name, rules }) => rules.map((alert) => [alert.name as string, name])));
+
+const quiet = (names: readonly string[], times: readonly number[]): AlertCheck[] =>
+  names.flatMap((alertname) => times.map((at) => ({ alertname, at, alerts: [] })));
+
+function expected(name: string, fault: Fault): ExpectedAlert {
+  const alert = ALERTS.find((one) => one.name === name);
+  if (!alert) throw new Error(`there is no alert ${name}`);
+  return {
+    exp_labels: { ...labelsOf(alert, GROUP_OF.get(name) as string), ...fault.labels },
+    exp_annotations: { ...annotationsOf(alert, '$value', RUNBOOKS), summary: fault.summary },
+  };
+}
+
+requires('promtool')('alert rules', () => {
+  describe.each(ALERTS.map(({ name }) => name))('%s', (name) => {
+    it.concurrent.for(FAULTS[name] ?? [])('fires alone: $what', async (fault, { expect }) => {
+      const world = normal();
+      fault.happens(world);
+      const others = ALERTS.map((one) => one.name).filter((one) => one !== name && !fault.also?.includes(one));
+      const checks = [{ alertname: name, at: fault.at, alerts: [expected(name, fault)] }, ...quiet(others, [fault.at])];
+      expect(await testRules(world, checks)).toBe('');
+    });
+  });
+
+  it.concurrent('are quiet while nothing is wrong, and while everything is replaced', async ({ expect }) => {
+    const world = normal();
+    restartAll(world);
+    const names = ALERTS.map(({ name }) => name);
+    const times = Array.from({ length: (RESTART + 3000) / STEP }, (_, index) => index * STEP);
+    expect(await testRules(world, quiet(names, times))).toBe('');
+  });
+
+  it.concurrent('wake nobody for a single call that fails at night', async ({ expect }) => {
+    const world = new Map([...normal()].filter(([series]) => !series.startsWith('mcp_server_operation')));
+    const call = (type: string, at: number): void => {
+      world.set(
+        `mcp_server_operation_duration_seconds_count{mcp_method_name="tools/call",error_type="${type}",job="gateway",instance="${GATEWAYS[0]}"}`,
+        after(at, is(1), is(0)),
+      );
+    };
+    call('', 900);
+    call('internal', 1200);
+    const names = ALERTS.map(({ name }) => name).filter((name) => name.includes('Burn'));
+    expect(await testRules(world, quiet(names, [1260, 1500, 1800, 3600, 7200]))).toBe('');
+  });
+
+  it('read in that world every metric that they read at all', () => {
+    const world = normal();
+    restartAll(world);
+    const there = new Set([...world.keys()].map((series) => series.split('{')[0]));
+    const recorded = new Set(RECORDINGS.flatMap(({ rules }) => rules.map(({ record }) => record as string)));
+    const rules = [...RECORDINGS.flatMap((group) => group.rules), ...ALERTS];
+    const read = new Set(rules.flatMap(({ expression }) => metricsOf(expression)));
+    expect([...read].filter((metric) => !there.has(metric) && !recorded.has(metric))).toEqual([]);
+  });
+
+  it('have a fault for every alert, and no other', () => {
+    expect(Object.keys(FAULTS).sort()).toEqual(ALERTS.map(({ name }) => name).sort());
+    for (const faults of Object.values(FAULTS)) expect(faults).not.toEqual([]);
+  });
+});
