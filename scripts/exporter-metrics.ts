@@ -27,7 +27,7 @@ async function main(urls: readonly string[]): Promise<void> {
   const all = new Map<string, Set<string>>();
   for (const url of urls) {
     const page = await (await fetch(url)).text();
-    for (const [name, labels] of seriesOf(page)) all.set(name, labels.union(all.get(name) ?? new Set()));
+    for (const [name, labels] of seriesOf(page)) all.set(name, new Set([...labels, ...(all.get(name) ?? [])]));
   }
   const sorted = [...all].sort(([a], [b]) => a.localeCompare(b));
   const content = Object.fromEntries(sorted.map(([name, labels]) => [name, [...labels].sort().join(' ')]));
