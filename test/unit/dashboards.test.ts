@@ -4,10 +4,12 @@ import type { Dataquery } from '@grafana/grafana-foundation-sdk/prometheus';
 import * as units from '@grafana/grafana-foundation-sdk/units';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { ALERTS } from '../../grafana/alerts/index.ts';
+import { RECORDINGS } from '../../grafana/alerts/recordings.ts';
 import { dashboardFiles } from '../../grafana/dashboards/index.ts';
 import { BOARDS } from '../../grafana/dashboards/kit/board.ts';
 import { knownMetrics, valuesOf } from '../support/known-metrics.ts';
-import { parsePromql } from '../support/promql.ts';
+import { metricsOf, parsePromql } from '../support/promql.ts';
 
 const FOLDER = new URL('../../grafana/provisioning/', import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, FOLDER), 'utf8');
@@ -172,6 +174,29 @@ describe('panels', () => {
 const JOBS: Readonly<Record<string, readonly string[]>> = {
   job: ['gateway', 'controller', 'egress', 'haproxy', 'redis'],
 };
+
+/** The metrics that an expression reads, and those that what it reads is recorded from. */
+function readBy(expression: string): string[] {
+  const recorded = RECORDINGS.flatMap(({ rules }) => rules);
+  return metricsOf(expression).flatMap((metric) => [
+    metric,
+    ...recorded.filter(({ record }) => record === metric).flatMap((one) => readBy(one.expression)),
+  ]);
+}
+
+describe('alerts', () => {
+  it('lead to panels that there are and that show what they look at', () => {
+    for (const { name, panel, expression } of ALERTS) {
+      const shown = ALL.find(({ dashboard, panel: { id } }) => dashboard.uid === panel[0] && id === panel[1]);
+      if (!shown) throw new Error(`${name}: ${panel} is not there`);
+      const drawn = targetsOf(shown.panel).flatMap(({ expr }) => metricsOf(substituted(expr)));
+      expect(
+        readBy(expression).filter((metric) => drawn.includes(metric)),
+        name,
+      ).not.toEqual([]);
+    }
+  });
+});
 
 describe('queries', () => {
   const known = knownMetrics();

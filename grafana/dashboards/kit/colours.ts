@@ -35,6 +35,7 @@ const OF_LABEL: Readonly<Record<string, Colours>> = {
     ready: WELL,
     failed: BAD,
     unavailable: 'purple',
+    unconfigured: QUIET,
     served: WELL,
     timed_out: BAD,
     gone: 'blue',

@@ -74,7 +74,7 @@ export const out = [
       otherwise:
         'Renew it on that host (Proxmox: pvenode acme cert order, or upload one); the server’s log names the host.',
     },
-    size: [8, 7],
+    size: [6, 8],
     unit: 's',
     thresholds: lowIsBad(3 * 86_400, 14 * 86_400),
     queries: [query('min by (server) ((mcp_certificate_expiry_timestamp_seconds > 0) - time())', '{{server}}')],
@@ -85,7 +85,7 @@ export const out = [
       well: 'Follows the calls of servers that ask others.',
       otherwise: 'None while calls fail: the egress proxy is down (On call, Targets), or grants do not match the host.',
     },
-    size: [8, 7],
+    size: [6, 8],
     unit: 'short',
     queries: [
       query('sum(mcp_egress_connections)', 'standing'),
@@ -98,11 +98,22 @@ export const out = [
       well: 'What is usual.',
       otherwise: 'Very much sent: find out what, and who asked for it, in the audit records of the server.',
     },
-    size: [8, 7],
+    size: [6, 8],
     unit: 'binBps',
     queries: [
       query(perSecond('mcp_egress_sent_bytes_total', ''), 'sent'),
       query(perSecond('mcp_egress_received_bytes_total', ''), 'received'),
     ],
+  }),
+  bars(115, 'Connections refused', {
+    about: {
+      shows: 'Connections that instances asked for and that the egress proxy did not make, by reason.',
+      well: 'None.',
+      otherwise:
+        'host, address: the session’s configuration names another one. dns, refused, unreachable, timeout: the host itself, or the way to it.',
+    },
+    size: [6, 8],
+    unit: 'short',
+    queries: [query(`${events('mcp_egress_refused_total', 'reason')} > 0`, '{{reason}}')],
   }),
 ];

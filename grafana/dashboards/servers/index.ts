@@ -81,7 +81,7 @@ const first = [
       },
       {
         title: 'starts failed',
-        expr: `round(${inRange('mcp_instance_starts_total', 'server', `outcome!="ready", ${CHOSEN}`)})`,
+        expr: `round(${inRange('mcp_instance_starts_total', 'server', `outcome=~"failed|unavailable", ${CHOSEN}`)})`,
         unit: 'short',
         thresholds: highIsBad(1, 5),
       },

@@ -38,7 +38,7 @@ export const starts = [
       well: 'Hardly any.',
       otherwise: 'Again and again: a crash loop. Its log, then memory (Largest instance) and what its release changed.',
     },
-    size: [12, 8],
+    size: [8, 8],
     unit: 'short',
     queries: [
       query(`${events('mcp_instance_restarts_total', 'server', CHOSEN)} > 0`, '{{server}}: instance'),
@@ -53,13 +53,25 @@ export const starts = [
       otherwise:
         'Its calls fail at once. Mend the cause (log, configuration of the session), then `mcp-session-manager restart SERVER`.',
     },
-    size: [12, 8],
+    size: [8, 8],
     unit: 'short',
     decimals: 0,
     queries: [
       query(`${inCharge('mcp_instance_circuits_open', 'server', CHOSEN)} > 0`, '{{server}}: instance'),
       query(`${inCharge('mcp_host_circuits_open', 'server', CHOSEN)} > 0`, '{{server}}: program'),
     ],
+  }),
+  bars(114, 'What the runtime lacked', {
+    about: {
+      shows:
+        'Times that instances could not be started, stopped or listed, by what was missing: the engine, an image, room on the disk.',
+      well: 'None.',
+      otherwise:
+        'It is no fault of the servers. engine: is Docker up? image: pull or build it. disk: make room. Starts are tried again by themselves.',
+    },
+    size: [8, 8],
+    unit: 'short',
+    queries: [query(`${events('mcp_runtime_unavailable_total', 'reason')} > 0`, '{{reason}}')],
   }),
 ];
 
