@@ -24,9 +24,12 @@ function expected(name: string, fault: Fault): ExpectedAlert {
   };
 }
 
+/** Hours of a deployment's life go through all rules, and other tests run beside. */
+const TIMEOUT_MS = 180_000;
+
 requires('promtool')('alert rules', () => {
   describe.each(ALERTS.map(({ name }) => name))('%s', (name) => {
-    it.concurrent.for(FAULTS[name] ?? [])('fires alone: $what', async (fault, { expect }) => {
+    it.concurrent.for(FAULTS[name] ?? [])('fires alone: $what', { timeout: TIMEOUT_MS }, async (fault, { expect }) => {
       const world = normal();
       fault.happens(world);
       const others = ALERTS.map((one) => one.name).filter((one) => one !== name && !fault.also?.includes(one));
@@ -35,7 +38,9 @@ requires('promtool')('alert rules', () => {
     });
   });
 
-  it.concurrent('are quiet while nothing is wrong, and while everything is replaced', async ({ expect }) => {
+  it.concurrent('are quiet while nothing is wrong, and while everything is replaced', { timeout: TIMEOUT_MS }, async ({
+    expect,
+  }) => {
     const world = normal();
     restartAll(world);
     const names = ALERTS.map(({ name }) => name);
@@ -43,7 +48,7 @@ requires('promtool')('alert rules', () => {
     expect(await testRules(world, quiet(names, times))).toBe('');
   });
 
-  it.concurrent('wake nobody for a single call that fails at night', async ({ expect }) => {
+  it.concurrent('wake nobody for a single call that fails at night', { timeout: TIMEOUT_MS }, async ({ expect }) => {
     const world = new Map([...normal()].filter(([series]) => !series.startsWith('mcp_server_operation')));
     const call = (type: string, at: number): void => {
       world.set(

@@ -18,7 +18,7 @@ export const GATEWAY_ALERTS: readonly Alert[] = [
   {
     name: 'McpReplicaMissing',
     severity: 'ticket',
-    expression: `(mcp:replicas:ready < mcp:replicas:usual or mcp:replicas:ready{job="gateway"} < 2) ${STORE_IS_UP}`,
+    expression: `((mcp:replicas:ready or 0 * mcp:replicas:usual) < mcp:replicas:usual or mcp:replicas:ready{job="gateway"} < 2) ${STORE_IS_UP}`,
     for: '5m',
     summary: 'Only {value} of {label:job} left',
     description:

@@ -69,7 +69,7 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
       what: 'a third of the requests is slow',
       happens: (world) => change(world, ['mcp_gateway_added_seconds_bucket', 'le="0.025"'], faster(20, 29.95)),
       at: FROM + 45 * MINUTES,
-      summary: 'Gateways add 25 ms or more to 24.77% of requests',
+      summary: 'Gateways add 25 ms or more to 25.04% of requests',
       also: ['McpLatencyBurnSlow'],
     },
   ],
@@ -97,6 +97,7 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
       },
       at: FROM + 5 * MINUTES,
       summary: 'No gateway is ready: nobody can work',
+      also: ['McpReplicaMissing'],
     },
   ],
   McpReplicaMissing: [
@@ -113,6 +114,13 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
       at: FROM + 10 * MINUTES,
       labels: { job: 'controller' },
       summary: 'Only 1 of controller left',
+    },
+    {
+      what: 'the only egress proxy is gone',
+      happens: (world) => targetGone(world, '10.0.0.7:9464'),
+      at: FROM + 8 * MINUTES,
+      labels: { job: 'egress' },
+      summary: 'Only 0 of egress left',
     },
   ],
   McpSessionLost: [
@@ -277,6 +285,7 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
       },
       at: FROM + 5 * MINUTES,
       summary: 'No controller is in charge: no server is started, stopped or replaced',
+      also: ['McpReplicaMissing'],
     },
   ],
   McpReconcileStalled: [
@@ -422,6 +431,7 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
       at: FROM + 15 * MINUTES,
       labels: { job: 'egress' },
       summary: 'There are no metrics of egress',
+      also: ['McpReplicaMissing'],
     },
   ],
 };

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { stringify } from 'yaml';
+import { ALERT_GROUPS } from '../../../grafana/alerts/index.ts';
+import { RECORDINGS } from '../../../grafana/alerts/recordings.ts';
 import { STEP, samplesOf, type World } from './world.ts';
 
 export const RULES = resolve('grafana/prometheus/rules.yml');
@@ -27,6 +29,8 @@ export async function testRules(world: World, checks: readonly AlertCheck[], rul
   const test = {
     rule_files: [rules],
     evaluation_interval: `${STEP}s`,
+    // else they come in any order, and what they record is a step old or not
+    group_eval_order: [...RECORDINGS, ...ALERT_GROUPS].map(({ name }) => name),
     tests: [
       {
         interval: `${STEP}s`,
