@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { parse } from 'yaml';
-import { type MetricDefinition, METRICS } from '../../src/telemetry/metrics/catalogue.ts';
+import { METRICS, type MetricDefinition } from '../../src/telemetry/metrics/catalogue.ts';
 import exporters from './exporter-metrics.json' with { type: 'json' };
 
 /** Labels that Prometheus puts on whatever it scrapes. */

@@ -32,7 +32,11 @@ describe('the types of dashboards', () => {
       'unknown-key-of-query': changed('mcp-overview', [...lines, 'targets', 0, 'expression'], 'up'),
       'option-of-another-panel': changed('mcp-overview', [...stat, 'options', 'showHeader'], true),
       'unknown-transformation': changed('mcp-servers', [...table, 'transformations', 0, 'id'], 'merged'),
-      'unknown-override': changed('mcp-servers', [...table, 'fieldConfig', 'overrides', 0, 'properties', 0, 'id'], 'units'),
+      'unknown-override': changed(
+        'mcp-servers',
+        [...table, 'fieldConfig', 'overrides', 0, 'properties', 0, 'id'],
+        'units',
+      ),
       'unknown-alert-state': changed('mcp-oncall', ['panels', 0, 'options', 'stateFilter', 'fires'], true),
       'missing-key': changed('mcp-store', ['templating'], undefined),
     };
