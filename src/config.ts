@@ -29,6 +29,8 @@ export interface Config {
     /** Time between two rounds in which the controller asks hosts how they are. */
     readonly surveyMs: number;
   };
+  /** Where spans are posted to, and the part of the traces begun here that is; absent: there are none. */
+  readonly traces?: { readonly url: string; readonly ratio: number };
   readonly logLevel: Values['logLevel'];
   /** Files that hold the deployment's secrets, absolute; absent: they are in the state directory. */
   readonly secrets: {
@@ -222,6 +224,7 @@ function slices(values: Values): Omit<Config, 'state' | 'catalogue' | 'secrets'>
       trustedProxies: values.trustedProxies,
     },
     metrics: { host: values.metricsHost, port: values.metricsPort, surveyMs: values.surveyInterval },
+    ...(values.tracesUrl === 'off' ? {} : { traces: { url: values.tracesUrl, ratio: values.tracesRatio } }),
     logLevel: values.logLevel,
     store: values.store,
     runtimeRoot: values.runtimeRoot,

@@ -42,6 +42,10 @@ const proxy = text.regex(/^(loopback|linklocal|uniquelocal|[0-9a-fA-F.:]+(\/\d{1
   error: 'must hold addresses or networks (10.0.0.0/8), or loopback, linklocal, uniquelocal',
 });
 
+const collector = text.refine((value) => value === 'off' || /^https?:$/.test(URL.parse(value)?.protocol ?? ''), {
+  error: 'must be "off" or the URL to which traces are posted, such as http://collector:4318/v1/traces',
+});
+
 const deploymentName = text.regex(/^[a-z0-9][a-z0-9-]{0,31}$/, {
   error: 'must begin with a small letter or a digit and hold only these and "-", at most 32',
 });
@@ -59,6 +63,8 @@ export const SETTINGS = {
   trustedProxies: setting(list(',', proxy), () => []),
   metricsHost: setting(text, '127.0.0.1'),
   metricsPort: setting(integer(0, 65_535), 0),
+  tracesUrl: setting(collector, 'off'),
+  tracesRatio: setting(decimal(0, 1), 1),
   logLevel: setting(
     z.enum(['debug', 'info', 'warn', 'error'], { error: 'must be one of debug, info, warn, error' }),
     'info',

@@ -3,6 +3,8 @@
  * these are called on the path of a call.
  */
 
+import type { Span } from './traces.ts';
+
 /** What became of an operation that failed (telemetry/metrics/catalogue.ts says what each means). */
 export type ErrorType =
   | 'tool_error'
@@ -17,6 +19,8 @@ export type ErrorType =
 
 /** One request of a client, from its arrival to its answer. */
 export interface Operation {
+  /** As it is told in a trace; absent: in none. */
+  readonly span?: Span;
   /** It goes to its host now, which takes over. Only the first time counts. */
   posted(): void;
   /** Milliseconds in which somebody else was waited for before that. */

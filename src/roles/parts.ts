@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { loadCatalogue } from '../config/catalogue.ts';
 import { type Keys, loadKeys } from '../config/keys.ts';
@@ -12,6 +13,7 @@ import type { Logger } from '../core/logger.ts';
 import type { OperationsStore } from '../core/operations.ts';
 import type { Signals } from '../core/signals.ts';
 import type { ConnectionStore, SessionStore } from '../core/store.ts';
+import type { Traces } from '../core/traces.ts';
 import { HttpHostControl } from '../link/http-host-control.ts';
 import { EgressGrants } from '../sessions/egress-grants.ts';
 import { InstanceKeys } from '../sessions/instance-keys.ts';
@@ -52,6 +54,8 @@ export interface Parts {
   readonly metrics: Metrics;
   readonly sessionMeter: PromSessionMeter;
   readonly gatewayMeter: PromGatewayMeter;
+  /** Absent: nothing is traced. */
+  readonly traces?: Traces;
 }
 
 /**
@@ -75,6 +79,7 @@ export async function assemble(
   const metrics = new Metrics({ role, version, servers: [...catalogue.keys()], tools: [...new Set(tools.values())] });
   const sessionMeter = new PromSessionMeter(metrics);
   const store = held.use(new MeasuredStore(openStore(config), sessionMeter));
+  const traces = role === 'controller' ? undefined : await openTraces(config, version, held);
   return {
     config,
     deployment,
@@ -94,7 +99,19 @@ export async function assemble(
     metrics,
     sessionMeter,
     gatewayMeter: new PromGatewayMeter(metrics, tools),
+    ...(traces ? { traces } : {}),
   };
+}
+
+/** Loaded where it is wanted: it is more than all the rest of a gateway. */
+async function openTraces(
+  { traces }: Config,
+  version: string,
+  held: AsyncDisposableStack,
+): Promise<Traces | undefined> {
+  if (!traces) return undefined;
+  const { OtlpTraces } = await import('../telemetry/traces.ts');
+  return held.use(new OtlpTraces({ ...traces, version, instance: hostname() }));
 }
 
 /** The shipped catalogue and, laid over it, the user's own, which must be there if the configuration names it. */

@@ -21,6 +21,8 @@ import {
 import type { Span, SpanOptions, TraceContext, Traces } from '../core/traces.ts';
 
 const KINDS = { server: SpanKind.SERVER, client: SpanKind.CLIENT };
+/** Spans are posted so often, milliseconds. */
+const BATCH_MS = 1000;
 /** How long the last spans may take to be told when the process ends, milliseconds. */
 const LAST_MS = 2000;
 
@@ -47,7 +49,7 @@ export class OtlpTraces implements Traces, AsyncDisposable {
         'service.instance.id': instance,
       }),
       sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratio) }),
-      spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url }) })],
+      spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url }), scheduledDelayMillis: BATCH_MS })],
     });
     this.#tracer = this.#provider.getTracer('mcp-session-manager', version);
   }

@@ -1,10 +1,12 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { MAX_MESSAGE } from '../../core/channel.ts';
+import { errorTypeOf } from '../../core/error-type.ts';
 import { AppError, asAppError } from '../../core/errors.ts';
-import { idOf, type RequestId, type RpcRequest, rpcError } from '../../core/json-rpc.ts';
+import { idOf, type RequestId, type RpcNotification, type RpcRequest, rpcError } from '../../core/json-rpc.ts';
 import type { Logger } from '../../core/logger.ts';
 import { UNMEASURED } from '../../core/meter.ts';
+import type { Traces } from '../../core/traces.ts';
 import { readBody } from './body.ts';
 import { Connections, type ConnectionsOptions } from './connections.ts';
 import { type Exchange, tokenOf } from './exchange.ts';
@@ -16,6 +18,7 @@ import { ModernHttp } from './modern/modern-http.ts';
 import type { RequestStates } from './modern/request-state.ts';
 import { HttpReply, type StreamOptions } from './reply.ts';
 import { StreamableHttp } from './streamable-http.ts';
+import { messageSpan, TracedOperation } from './traced.ts';
 import { isModern, revisionOf } from './versions.ts';
 
 export interface McpEndpointOptions extends ConnectionsOptions {
@@ -26,6 +29,8 @@ export interface McpEndpointOptions extends ConnectionsOptions {
   /** A session's token may be given in the path: `/t/{token}/mcp`. */
   readonly tokenInPath: boolean;
   readonly states: RequestStates;
+  /** Absent: nothing is traced. */
+  readonly traces?: Traces;
 }
 
 type Place = 'mcp' | 'sse' | 'messages';
@@ -65,8 +70,11 @@ export class McpEndpoint implements Disposable {
       reply,
       ...(server === undefined ? {} : { server }),
       ...(pathToken === undefined ? {} : { pathToken }),
-      measure: (request, version = revisionOf(req.headers, request)) =>
-        meter.operation(request.method, request.params?.name, version, arrivedAt),
+      measure: (request, version = revisionOf(req.headers, request)) => {
+        const operation = meter.operation(request.method, request.params?.name, version, arrivedAt);
+        const span = this.#span(req, request, version, arrivedAt);
+        return span ? new TracedOperation(operation, span) : operation;
+      },
     };
     this.#answer(exchange, place as Place).catch((error: unknown) => this.#fail(exchange, error, null));
     return true;
@@ -123,10 +131,29 @@ export class McpEndpoint implements Disposable {
       const value = parse(body);
       id = idOf(value);
       checkDepth(value, body.length);
-      await work(value, body);
+      await this.#traced(exchange, value, () => work(value, body));
     } catch (error) {
       this.#fail(exchange, error, id);
     }
+  }
+
+  /** A notification has no answer: its span ends when it is on its way. Spans of requests are with their measures. */
+  async #traced({ req }: Exchange, value: unknown, work: () => Promise<void>): Promise<void> {
+    const notice = isMessageLike(value) && value.id === undefined ? value : undefined;
+    const span = notice && this.#span(req, notice, revisionOf(req.headers, notice), performance.now());
+    try {
+      await work();
+      span?.end();
+    } catch (error) {
+      span?.end(errorTypeOf(asAppError(error).code));
+      throw error;
+    }
+  }
+
+  /** @param arrivedAt `performance.now()` */
+  #span(req: IncomingMessage, message: RpcRequest | RpcNotification, version: string, arrivedAt: number) {
+    const { traces } = this.#options;
+    return traces && messageSpan(traces, req, message, version, performance.timeOrigin + arrivedAt);
   }
 
   #fail(exchange: Exchange, cause: unknown, id: RequestId | null): void {
@@ -136,11 +163,10 @@ export class McpEndpoint implements Disposable {
   }
 }
 
-/** Whether it is a request as far as it can be counted as one: that it is well formed is for others to look at. */
-function isRequestLike(value: unknown): value is RpcRequest {
-  const { method, id } = (value ?? {}) as Partial<RpcRequest>;
-  return typeof method === 'string' && id !== undefined;
-}
+/** A message as far as it can be counted: that it is well formed is for others to look at. */
+const isMessageLike = (value: unknown): value is RpcNotification & { readonly id?: unknown } =>
+  typeof (value as Partial<RpcNotification> | null)?.method === 'string';
+const isRequestLike = (value: unknown): value is RpcRequest => isMessageLike(value) && value.id !== undefined;
 
 function parse(body: Buffer): unknown {
   // What is not, would be another text for each who reads it (2025-11-25, basic/transports: "MUST be UTF-8 encoded").

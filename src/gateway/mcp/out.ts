@@ -9,6 +9,7 @@ import { postKind } from './post-kind.ts';
 import { Pursuit } from './pursuit.ts';
 import type { Reach } from './reach.ts';
 import type { Target } from './target.ts';
+import { ServerSpan } from './traced.ts';
 
 const BACKOFF = { baseMs: 1000, maxMs: 30_000 };
 /** How long the outcome of a call is kept for a server that does not come back, milliseconds. */
@@ -24,9 +25,11 @@ const OVER: ReadonlySet<ErrorCode> = new Set(['session.over', 'connection.over',
 export function postOut(
   reach: Reach,
   target: Target,
-  { message, key, payload, operation }: IncomingRequest,
+  incoming: IncomingRequest,
   onLost: (error: AppError) => void,
 ): Promise<void> {
+  const span = ServerSpan.begin(incoming, target.server);
+  const { message, key, payload, operation } = span?.incoming ?? incoming;
   const kind = postKind(message);
   return new Promise((resolve, reject) => {
     let posted = false;
@@ -43,8 +46,12 @@ export function postOut(
         held: true,
         entry: () => {},
         // Its answer is on the standalone stream.
-        end: () => operation?.end(),
+        end: () => {
+          span?.answered(undefined, undefined);
+          operation?.end();
+        },
         failed: (error) => {
+          span?.failed(errorTypeOf(error.code));
           operation?.end(errorTypeOf(error.code));
           if (posted) onLost(error);
           else reject(error);

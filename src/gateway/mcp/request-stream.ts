@@ -1,3 +1,4 @@
+import { errorTypeOf } from '../../core/error-type.ts';
 import { AppError } from '../../core/errors.ts';
 import { streamOf } from '../../core/ids.ts';
 import type { Operation } from '../../core/meter.ts';
@@ -8,6 +9,7 @@ import { type Begin, Pursuit, type Sink } from './pursuit.ts';
 import type { Reach } from './reach.ts';
 import type { Reply } from './reply.ts';
 import type { Target } from './target.ts';
+import { ServerSpan } from './traced.ts';
 import { hasPriming } from './versions.ts';
 
 /** What a server's message becomes on its way to the client; undefined: it cannot be written again, and is left out. */
@@ -21,18 +23,24 @@ export class RequestStream {
   readonly #translate: Translate | undefined;
   #pursuit: Pursuit | undefined;
   #operation: Operation | undefined;
+  #span: ServerSpan | undefined;
 
   constructor(reach: Reach, target: Target, reply: Reply, translate?: Translate) {
     this.#reach = reach;
     this.#target = target;
     this.#reply = reply;
     this.#translate = translate;
-    reply.onClose(() => this.#pursuit?.leave());
+    reply.onClose(() => {
+      this.#pursuit?.leave();
+      this.#span?.failed('cancelled'); // if it has no answer by now
+    });
   }
 
   /** Posts the request and sends what comes. */
   post(incoming: IncomingRequest, protocolVersion: string): void {
-    const { message, key, payload, operation } = incoming;
+    this.#span = ServerSpan.begin(incoming, this.#target.server);
+    const { message, key, payload, operation } = this.#span?.incoming ?? incoming;
+    const timed = this.#span ? ({ timed: true } as const) : {};
     const kind = postKind(message);
     const stream = streamOf(key);
     const { server, connection } = this.#target;
@@ -45,7 +53,7 @@ export class RequestStream {
     const begin: Begin = (link, subscriber, seen) => {
       if (seen !== undefined) return link.follow(connection, stream, seen, subscriber);
       if (!isAtOnce) operation?.waited(performance.now() - startedAt);
-      const leave = link.post(connection, { key, kind, payload }, subscriber);
+      const leave = link.post(connection, { key, kind, payload, ...timed }, subscriber);
       this.#reply.posted();
       operation?.posted();
       return leave;
@@ -66,8 +74,11 @@ export class RequestStream {
     const reply = this.#reply;
     const sink: Sink = {
       held: true,
-      entry: (offset, payload, last) => {
-        if (last) this.#operation?.returned();
+      entry: (offset, payload, last, _own, ran) => {
+        if (last) {
+          this.#operation?.returned();
+          this.#span?.answered(payload, ran);
+        }
         const translated = this.#translate ? this.#translate(payload) : payload;
         if (translated) reply.send(translated, () => requestEventId({ ...cursor, offset }), last);
         else if (last) reply.fail(unwritable(), cursor.request);
@@ -76,8 +87,14 @@ export class RequestStream {
         pursuit.leave();
         reply.onDrain(() => this.resume({ ...cursor, offset }));
       },
-      end: () => reply.end(),
-      failed: (error) => reply.fail(error, cursor.request),
+      end: () => {
+        this.#span?.failed('cancelled');
+        reply.end();
+      },
+      failed: (error) => {
+        this.#span?.failed(errorTypeOf(error.code));
+        reply.fail(error, cursor.request);
+      },
     };
     const pursuit = new Pursuit(this.#reach, this.#target, begin, sink, { seen });
     this.#pursuit = pursuit;

@@ -8,7 +8,7 @@ const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => unk
 const LONG_NUMBER = /\d{16}/;
 
 /** Where the caller's trace stands, as its request says (MCP 2026-07-28, basic/index, "OpenTelemetry trace context"). */
-export function traceOf({ params }: RpcRequest): Partial<TraceContext> | undefined {
+export function traceOf({ params }: Pick<RpcRequest, 'params'>): Partial<TraceContext> | undefined {
   const { traceparent, tracestate } = (params?._meta ?? {}) as Record<string, unknown>;
   if (typeof traceparent !== 'string') return undefined;
   return typeof tracestate === 'string' ? { traceparent, tracestate } : { traceparent };

@@ -19,6 +19,7 @@ export class PendingCalls {
       operation.end(error);
     };
     return {
+      ...(operation.span ? { span: operation.span } : {}),
       end,
       posted: () => operation.posted(),
       waited: (ms) => operation.waited(ms),
