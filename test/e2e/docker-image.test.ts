@@ -2,15 +2,18 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chownSync, lstatSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import Docker from 'dockerode';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { LABEL } from '../../src/runtime/labels.ts';
 import { eventually } from '../support/eventually.ts';
 import { execIn } from '../support/exec-in.ts';
+import { freePort } from '../support/free-port.ts';
 import { TestManager } from '../support/manager.ts';
 import { connect, textOf } from '../support/mcp-clients.ts';
 import { requires } from '../support/requires.ts';
+import { shownAt } from '../support/series.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** A server that takes more memory than there is, with its first message. */
@@ -28,8 +31,10 @@ requires('docker')('a manager with containers of the image', () => {
     docker.listContainers({ all: true, filters: { label: [`${LABEL.deployment}=${deployment}`] } });
   const sockets = mkdtempSync('/tmp/s-');
   let manager: TestManager;
+  let metrics: number;
 
   beforeAll(async () => {
+    metrics = await freePort();
     const registry = execFileSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8', cwd: ROOT }).trim();
     const options = ['--build-arg', `NPM_REGISTRY=${registry}`, '-f', 'docker/Dockerfile', '-t', image];
     execFileSync('docker', ['build', '-q', ...options, '.'], { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'] });
@@ -45,6 +50,9 @@ requires('docker')('a manager with containers of the image', () => {
         MCP_SESSION_MANAGER_DEPLOYMENT: deployment,
         MCP_SESSION_MANAGER_HOLD_DEADLINE: '5s',
         MCP_SESSION_MANAGER_SOCKET_ROOT: join(sockets, 's'),
+        MCP_SESSION_MANAGER_METRICS_PORT: String(metrics),
+        MCP_SESSION_MANAGER_SURVEY_INTERVAL: '500ms',
+        MCP_SESSION_MANAGER_RECONCILE_INTERVAL: '500ms',
       },
     });
     chownSync(manager.workspace, DEVELOPER.uid, DEVELOPER.gid);
@@ -91,8 +99,43 @@ requires('docker')('a manager with containers of the image', () => {
       const [view] = (await manager.view(session.id)).servers;
       return view?.state === 'failed' && view.reason?.includes(reason);
     });
+    const lacking = (await shownAt(metrics)).get('mcp_runtime_unavailable_total{reason="image"}') ?? 0;
+    if (server === 'imageless') expect(lacking).toBeGreaterThan(0);
+    else expect(lacking).toBe(0);
     await manager.api('DELETE', `/api/sessions/${session.id}`);
     await eventually('no container is left', async () => (await containers()).length === 0);
+  });
+
+  it('shows what containers use, and an orphan until its end', { timeout: 60_000 }, async () => {
+    const { session } = await manager.open({ servers: ['filesystem'] });
+    const of = (metric: string) => `${metric}{server="filesystem"}`;
+    const all = await eventually('the metrics show it', async () => {
+      const shown = await shownAt(metrics);
+      return (shown.get(of('mcp_host_cpu_seconds_total')) ?? 0) > 0 ? shown : undefined;
+    });
+    const [container] = await containers();
+    const stats = (await docker.getContainer(container?.Id ?? '').stats({ stream: false })) as Docker.ContainerStats;
+    const [told, engine] = [all.get(of('mcp_host_memory_bytes')) ?? 0, stats.memory_stats.usage];
+    // The same control group, at another time.
+    expect(told / engine).toBeGreaterThan(0.3);
+    expect(told / engine).toBeLessThan(3);
+    expect(all.get('mcp_instances{server="filesystem",state="ready"}')).toBe(1);
+
+    // Nobody knows of its session any more.
+    const before = await shownAt(metrics);
+    await manager.kill();
+    const store = join(manager.state, 'store.db');
+    const database = new DatabaseSync(store);
+    database.exec('DELETE FROM sessions');
+    database.close();
+    await manager.start();
+    await eventually('the orphan is found, and ended', async () => {
+      const shown = await shownAt(metrics);
+      return shown.get('mcp_orphans_found_total') === 1 && shown.get('mcp_orphans_removed_total') === 1;
+    });
+    expect(before.get('mcp_orphans_found_total')).toBe(0);
+    expect(await containers()).toEqual([]);
+    await manager.api('DELETE', `/api/sessions/${session.id}`).catch(() => {}); // gone
   });
 
   it('says of a server that needed more memory than it may have that it did', async () => {

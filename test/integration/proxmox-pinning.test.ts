@@ -3,7 +3,8 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { selfSigned } from '../fakes/certificate.ts';
-import { call, connected, failureOf, startPve, temporaryDirectory } from './proxmox-setup.ts';
+import type { ProxmoxSimulator } from '../fakes/proxmox/simulator.ts';
+import { call, connected, failureOf, type Setup, startPve, temporaryDirectory } from './proxmox-setup.ts';
 
 const FILE = 'proxmox-fingerprints.json';
 const PINNED = { fingerprint_env_var: 'PROXMOX_FINGERPRINT' };
@@ -88,5 +89,43 @@ describe('a certificate that no authority vouches for', () => {
     await expect(connected(pve.port, { server: PINNED, variables: { PROXMOX_FINGERPRINT: 'AB:CD' } })).rejects.toThrow(
       /servers\.main\.fingerprint_env_var: the value of variable PROXMOX_FINGERPRINT is no SHA-256 fingerprint/,
     );
+  });
+});
+
+describe('the end of a certificate', () => {
+  const until = new Date('2031-02-03T04:05:06Z');
+
+  /** What the server tells of the certificates that it is shown. */
+  function telling() {
+    const told = new Set<string>();
+    const sawCertificate = (peer: string, expiresAt: number) => void told.add(`${peer} ${expiresAt}`);
+    return { told, sawCertificate };
+  }
+
+  it.each<[string, (pve: ProxmoxSimulator) => Setup]>([
+    ['trusted when it is first met', () => ({})],
+    ['pinned', (pve) => ({ server: PINNED, variables: { PROXMOX_FINGERPRINT: fingerprintOf(pve) } })],
+    ['vouched for by an authority', () => ({ server: { verify_ssl: true } })],
+  ])('is told of one that is %s', async (_, setup) => {
+    const pve = await startPve({ until });
+    const { setDefaultCACertificates, getCACertificates } = await import('node:tls');
+    const before = getCACertificates('default');
+    setDefaultCACertificates([...before, pve.ca]);
+    try {
+      const { told, sawCertificate } = telling();
+      const client = await connected(pve.port, { ...setup(pve), sawCertificate });
+      expect(await call(client, 'pve_whoami')).not.toHaveProperty('isError');
+      expect([...told]).toEqual([`https://127.0.0.1:${pve.port} ${until.getTime()}`]);
+    } finally {
+      setDefaultCACertificates(before);
+    }
+  });
+
+  it('is not told of one that is refused', async () => {
+    const pve = await startPve({ until });
+    const { told, sawCertificate } = telling();
+    const setup = { server: PINNED, variables: { PROXMOX_FINGERPRINT: OTHER }, sawCertificate };
+    expect(await failureOf(await connected(pve.port, setup), 'pve_whoami')).toMatch(/another certificate/);
+    expect(told.size).toBe(0);
   });
 });

@@ -59,6 +59,8 @@ export interface Setup {
   readonly clock?: Clock;
   /** The session's configuration directory; one that goes with the test if absent. */
   readonly configDir?: string;
+  /** Told of certificates. */
+  readonly sawCertificate?: (peer: string, expiresAt: number) => void;
   /** The record of changes; a file beside the configuration if absent. */
   readonly audit?: AuditLog;
 }
@@ -71,7 +73,11 @@ export async function open(port: number, setup: Setup = {}): Promise<ConnectServ
   await writeFile(join(directory, 'proxmox-config.json'), JSON.stringify(config));
   const variables = { ...VARIABLES, ...setup.variables };
   const audit = setup.audit ?? openAuditFile(join(directory, AUDIT), systemClock);
-  const context = { configDir: directory, workspace: directory, variables, log, ...(audit && { audit }) };
+  const context = {
+    ...{ configDir: directory, workspace: directory, variables, log },
+    ...(audit && { audit }),
+    ...(setup.sawCertificate && { sawCertificate: setup.sawCertificate }),
+  };
   // No jitter: a retry follows at once.
   return await openProxmox(context, { clock: setup.clock ?? systemClock, random: () => 0 });
 }

@@ -204,6 +204,25 @@ describe('a channel', () => {
     expect(heard[0]).toContain('did not answer \\"initialize\\" within 5 s');
   });
 
+  it('counts requests that come again with their key, and what is left of that when it is closed', async () => {
+    await channels.open('a', PARAMS, true);
+    const send = (key: string, kind: PostKind) =>
+      channels.get('a').post(key, kind, Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...kind })), recorder());
+    const request: PostKind = { type: 'request', id: 1, method: 'tools/call' };
+    const notification: PostKind = { type: 'notification', method: 'notifications/roots/list_changed' };
+    for (const [key, kind] of [
+      ['k1', request],
+      ['k2', notification],
+    ] as const)
+      send(key, kind);
+    expect(channels.replays).toBe(0);
+    for (let time = 0; time < 2; time++) send('k1', request);
+    send('k2', notification);
+    expect(channels.replays).toBe(2);
+    await channels.close('a');
+    expect(channels.replays).toBe(2);
+  });
+
   it('replays log level and subscriptions to a new server', async () => {
     await channels.open('a', PARAMS, true);
     const set = (method: string, params: object) => post('a', { type: 'request', id: ++serial, method }, { params });
