@@ -4,7 +4,7 @@ import type { ServerName, SessionId } from '../core/ids.ts';
 import type { Lease } from '../core/lease.ts';
 import type { EndedBy, SessionMeter } from '../core/meter.ts';
 import { backoffDelay } from '../core/retry.ts';
-import type { Runtime } from '../core/runtime.ts';
+import type { Instance, Runtime } from '../core/runtime.ts';
 import type { SessionRecord, Terminal } from '../core/session.ts';
 import { findRecord } from '../sessions/find-record.ts';
 import { decide } from './decide.ts';
@@ -147,7 +147,8 @@ export class Controller {
       this.#options.signals.publish(id);
     }
     this.#survey.sawAll(records);
-    this.#measured.passed({ records, actual, orphans, began, ...admission.load });
+    const isEnding = ({ labels }: Instance) => this.#serial.isBusy(keyOf(labels.session, labels.server));
+    this.#measured.passed({ records, actual, orphans, isEnding, began, ...admission.load });
     const own = orphans.filter(({ labels }) => owner === undefined || labels.owner === owner);
     return { result: { sessions, orphans: own.length }, actual, work: this.#enqueue(records, actual) };
   }

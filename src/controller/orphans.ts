@@ -25,13 +25,20 @@ export class Orphans {
 
   /**
    * @param orphans of those in `actual`
+   * @param isEnding it is being ended at this moment, as after the end of its session: no orphan, unless it was found before
    * @param now milliseconds since the epoch
    */
-  saw(orphans: readonly Instance[], actual: ReadonlyMap<string, Present>, now: number): Census['orphans'] {
+  saw(
+    orphans: readonly Instance[],
+    isEnding: (instance: Instance) => boolean,
+    actual: ReadonlyMap<string, Present>,
+    now: number,
+  ): Census['orphans'] {
     const before = this.#found;
+    const counted = orphans.filter((orphan) => before.has(keyOf(orphan)) || !isEnding(orphan));
     const alive = new Set(runningAmong(actual).map(keyOf));
     const removed = [...before.keys()].filter((key) => !alive.has(key)).length;
-    this.#found = new Map(orphans.map((orphan) => [keyOf(orphan), before.get(keyOf(orphan)) ?? now]));
+    this.#found = new Map(counted.map((orphan) => [keyOf(orphan), before.get(keyOf(orphan)) ?? now]));
     const found = [...this.#found.keys()].filter((key) => !before.has(key)).length;
     const standing = [...this.#found.values()].filter((since) => now - since >= this.#settleMs).length;
     return { found, removed, standing };

@@ -30,6 +30,8 @@ export interface PassFindings extends Pick<Census, 'waiting' | 'running'> {
   readonly records: ReadonlyMap<SessionId, SessionRecord>;
   readonly actual: ReadonlyMap<string, Present>;
   readonly orphans: readonly Instance[];
+  /** Whether an instance is being ended at this moment. */
+  readonly isEnding: (instance: Instance) => boolean;
   /** When it began, milliseconds since the epoch. */
   readonly began: number;
 }
@@ -46,14 +48,14 @@ export class PassMeter {
     this.#orphans = new Orphans(SETTLE * options.graceMs);
   }
 
-  passed({ records, actual, orphans, waiting, running, began }: PassFindings): void {
+  passed({ records, actual, orphans, isEnding, waiting, running, began }: PassFindings): void {
     if (this.#stop.aborted) return;
     const { meter, catalogue, clock } = this.#options;
     const now = clock.now();
     const census = {
       sessions: records.size,
       servers: censusOf(records.values(), catalogue),
-      orphans: this.#orphans.saw(orphans, actual, now),
+      orphans: this.#orphans.saw(orphans, isEnding, actual, now),
       ...{ waiting, running },
     };
     meter.passed(census, Math.max(0, now - began), now);

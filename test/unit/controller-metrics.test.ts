@@ -157,6 +157,18 @@ describe('metrics of the controller in charge', () => {
     expect(now).not.toHaveProperty('mcp_orphans');
   });
 
+  it('take no instance for an orphan that is being ended with its session', async () => {
+    const gate = Promise.withResolvers<void>();
+    const { id } = await p.open({ servers: ['filesystem'] });
+    p.runtime.stopGate = gate.promise;
+    await p.sessions.end(id);
+    expect(await next()).not.toHaveProperty('mcp_orphans_found_total');
+    gate.resolve();
+    await settle();
+    expect(p.runtime.size).toBe(0);
+    expect(await next()).not.toHaveProperty('mcp_orphans_removed_total');
+  });
+
   it.each<[string, string, () => void]>([
     ['the store', 'store', () => (p.store.down = true)],
     ['what instances run on', 'runtime', () => (p.runtime.refusal = lacking('engine'))],
