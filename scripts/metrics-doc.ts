@@ -36,6 +36,20 @@ whatever is no call of a tool.
   counted as \`over\`: a session that this replica never served and whose token is older than the idle time, one that was ended more than 24 hours ago, and
   everything while it cannot be asked whether a session was ended. So what it counts is lost, and it may miss some. One case is counted that is
   none: a session that was ended, whose mark the store has lost with everything else, and whose client comes back afterwards for the first time.
+- **Instances** are what sessions want: counted by their records in each look at everything (\`reconcileInterval\`). Only the controller in
+  charge says how things are; the others show 0. \`unconfigured\` is a server whose terminal has set nothing of what it needs, which is the usual
+  state of one that is not used. A start that is given up because nobody wants it any more is none; one that could not be tried counts as
+  \`unavailable\` with each attempt.
+- **Orphans** are instances that run and whose session is not there. Those of a session that has just expired are among them until they have ended, so
+  that \`mcp_orphans_found_total\` grows in normal life; \`mcp_orphans\` does not: what is in it has been there for longer than an instance may
+  take to end.
+- **Hosts** (\`mcp_host_*\`, \`mcp_certificate_*\`) are asked by the controller in charge, a few at a time (\`surveyInterval\`), for what their instances
+  use. Counters are sums of what each has counted since it was asked last, over its restarts; what an instance did after it was asked last is lost with it, and
+  what one did before its controller took over is not counted. Gauges are sums over the hosts that have answered. In a container memory and time are those of its control
+  group; else those of the host's process and of what descends from it. What a host shows of itself at \`/metrics\` on its own socket has the same names, without labels.
+- **Certificates** are those that hosts of a server's configuration have shown it since its instance began: today the Proxmox server tells of
+  them. One that is refused is not told of; nor is one that has run out already, where an authority is asked.
+- **Images** are never pulled: one that is missing counts in \`mcp_runtime_unavailable_total{reason="image"}\`.
 - \`mcp_store_up\`, \`mcp_gateway_ready\`: each showing asks the store once.
 `;
 

@@ -13,13 +13,11 @@ import { FencedStore } from './fenced-store.ts';
 import { HostSurvey } from './host-survey.ts';
 import { Instances, keyOf, type Present } from './instances.ts';
 import { orphansAmong } from './orphans.ts';
-import { lackOf, outageOf } from './outages.ts';
+import { noteLack, OUTAGE_BACKOFF, outageOf } from './outages.ts';
 import { PassMeter } from './pass-meter.ts';
 import { Reconciler, type ReconcilerOptions } from './reconciler.ts';
 import { Room } from './room.ts';
 import { Serial } from './serial.ts';
-
-const OUTAGE_BACKOFF = { baseMs: 200, maxMs: 10_000 };
 
 export interface ControllerOptions extends ReconcilerOptions {
   readonly runtime: Runtime;
@@ -284,8 +282,7 @@ export class Controller {
   /** An outage is logged once, not once for each session that it touches. */
   #note(error: unknown): void {
     if (this.#stop.signal.aborted) return;
-    const lack = lackOf(error);
-    if (lack !== undefined) this.#options.meter.lacked(lack);
+    noteLack(this.#options.meter, error);
     if (error instanceof StoreEmptied) this.#nap.abort(); // seen before the next look at everything, which mends it
     const outage = outageOf(error);
     if (outage && this.#outage) return;

@@ -18,7 +18,7 @@ import { type AssignmentContext, assignmentOf } from './assignment.ts';
 import { type Action, decide } from './decide.ts';
 import { burdenOf, FAILURE_POLICY, type Failure, failedState } from './failures.ts';
 import type { Instances } from './instances.ts';
-import { lackOf } from './outages.ts';
+import { noteLack } from './outages.ts';
 import { whyRestarted, whyStopped } from './reasons.ts';
 import { Rebuild } from './rebuild.ts';
 import type { RecordMemory } from './record-memory.ts';
@@ -237,8 +237,7 @@ export class Reconciler {
     const said = app?.data?.stderr;
     const tail = status.phase === 'absent' ? undefined : await this.#instances.tail(status.instance);
     const stderr = typeof said === 'string' ? said : tail;
-    const lack = lackOf(error);
-    if (lack !== undefined) this.#options.meter.lacked(lack);
+    noteLack(this.#options.meter, error);
     if (await this.#fail(action, name, { reason: messageOf(error), stderr, kind }))
       this.#options.meter.started(name, OUTCOMES[kind]);
   }

@@ -83,6 +83,8 @@ export type EndedBy = 'owner' | 'admin' | 'terminal' | 'cleanup' | 'expired' | '
 export interface SessionMeter {
   sessionCreated(): void;
   sessionResumed(): void;
+  /** A new session was refused, because too many servers wait for a place. */
+  sessionTurnedAway(): void;
   /** @param ageMs how long it lived, milliseconds; undefined: not known */
   sessionEnded(by: EndedBy, ageMs: number | undefined): void;
 }
@@ -120,6 +122,7 @@ export const UNMEASURED: GatewayMeter & SessionMeter & LoginMeter & StoreMeter =
   linkDown: nothing,
   sessionCreated: nothing,
   sessionResumed: nothing,
+  sessionTurnedAway: nothing,
   sessionEnded: nothing,
   login: nothing,
   storeOperation: nothing,

@@ -5,7 +5,7 @@ import { RecordMemory } from '../controller/record-memory.ts';
 import type { Lease } from '../core/lease.ts';
 import { openProcessTable } from '../os/open-process-table.ts';
 import { RecordSeal } from '../sessions/record-seal.ts';
-import { ControllerMetrics } from '../telemetry/metrics/controller-metrics.ts';
+import { PromControllerMeter } from '../telemetry/metrics/controller-meter.ts';
 import type { Parts } from './parts.ts';
 import { openRuntime } from './runtime.ts';
 
@@ -41,7 +41,7 @@ export async function controlPlane(
     hostname: hostname(),
     isTerminalGone: ({ leader }) => leader !== undefined && !table.isAlive(leader),
     intervalMs: config.reconcileMs,
-    meter: new ControllerMetrics(metrics, catalogue.keys()),
+    meter: new PromControllerMeter(metrics, catalogue.keys()),
     // Nobody reads what nobody is shown.
     surveyMs: config.metrics.port === 0 ? 0 : config.metrics.surveyMs,
     startsAtOnce,

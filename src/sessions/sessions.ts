@@ -248,6 +248,7 @@ export class Sessions {
         if (state.phase === 'pending' && state.since !== undefined) waiting += 1;
     }
     if (waiting >= startQueue) {
+      this.#meter.sessionTurnedAway();
       throw new AppError('session.quota', `${waiting} servers wait for a place to run already: try again later`, {
         retryAfter: 10,
       });

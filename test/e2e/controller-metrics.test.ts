@@ -222,6 +222,8 @@ it('shows who waits for a place, and who is turned away', { timeout: 60_000 }, a
       all.get('mcp_instance_queue_rejected_total') === 1
     );
   });
+  await expect(small.open()).rejects.toThrow(/429/);
+  expect((await shownAt(own)).get('mcp_instance_queue_rejected_total')).toBe(2);
 });
 
 it('counts looks for which the runtime did not answer', { timeout: WAIT_MS }, async () => {

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
+import { shownAt } from '../support/series.ts';
 import { allOf, basic, connected, directory, instance, KEY, refused, target } from './egress-setup.ts';
 
 const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
@@ -79,6 +80,29 @@ it('answers probes and shows its figures', async () => {
   expect(figures).toContain('mcp_egress_refused_total{reason="credentials"} 1\n');
   expect(figures).toContain('mcp_egress_refused_total{reason="host"} 0\n');
   expect(figures).toContain('mcp_egress_connections 0\n');
+});
+
+it('counts connections, what went over them, and what was refused', async () => {
+  const port = await freePort();
+  const { socket } = await egress({ MCP_SESSION_MANAGER_METRICS_PORT: String(port) });
+  const { port: echo } = await target((one) => void one.pipe(one));
+  const authority = `127.0.0.1:${echo}`;
+  await eventually('it listens', async () => existsSync(socket));
+  expect(await refused(socket, authority, basic(instance(['other.test:1'])))).toMatch(/^HTTP\/1\.1 403 /);
+  const open = await connected(socket, authority, instance([authority]));
+  const first = await shownAt(port);
+  expect(first.get('mcp_egress_connections')).toBe(1);
+  expect(first.get('mcp_egress_connections_total')).toBe(1);
+  expect(first.get('mcp_egress_refused_total{reason="host"}')).toBe(1);
+  open.end('still');
+  await allOf(open);
+  const all = await eventually('it is over', async () => {
+    const shown = await shownAt(port);
+    return shown.get('mcp_egress_connections') === 0 ? shown : undefined;
+  });
+  expect(all.get('mcp_egress_connections_total')).toBe(1);
+  expect(all.get('mcp_egress_sent_bytes_total')).toBe(5);
+  expect(all.get('mcp_egress_received_bytes_total')).toBe(5);
 });
 
 it('says what is wrong when it cannot start', async () => {

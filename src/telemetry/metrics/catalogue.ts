@@ -338,8 +338,8 @@ export const METRICS = {
   mcp_instance_queue_limit: { type: 'gauge', help: 'How many may wait (startQueue)', roles: CONTROLLER },
   mcp_instance_queue_rejected_total: {
     type: 'counter',
-    help: 'Instances that found the queue full',
-    roles: CONTROLLER,
+    help: 'Times that the queue was full: for an instance, or for a new session, which is refused then',
+    roles: BOTH,
   },
   mcp_instance_capacity: { type: 'gauge', help: 'How many instances may run at once', roles: CONTROLLER },
   mcp_instance_running: { type: 'gauge', help: 'Instances that take a place', roles: CONTROLLER },

@@ -30,6 +30,10 @@ export class PromSessionMeter implements SessionMeter, StoreMeter {
     this.#metrics.counter('mcp_sessions_resumed_total').inc();
   }
 
+  sessionTurnedAway(): void {
+    this.#metrics.counter('mcp_instance_queue_rejected_total').inc();
+  }
+
   sessionEnded(reason: EndedBy, ageMs: number | undefined): void {
     this.#metrics.counter('mcp_sessions_ended_total', { reason }).inc();
     if (ageMs !== undefined) this.#metrics.histogram('mcp_session_lifetime_seconds').observe(ageMs / 1000);

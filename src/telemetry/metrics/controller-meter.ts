@@ -18,7 +18,7 @@ const NO_CENSUS: Census = {
 };
 
 /** The controller's part of the metrics of a process. */
-export class ControllerMetrics implements ControllerMeter {
+export class PromControllerMeter implements ControllerMeter {
   readonly #metrics: Metrics;
   readonly #servers: readonly string[];
 
