@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
 import type { SessionRecord } from '../../core/session.ts';
-import { ENDED_MS, type Lifecycle } from '../../sessions/lifecycle.ts';
+import { ENDED_MS, type Lifecycle, type SessionIdentity } from '../../sessions/lifecycle.ts';
 import type { TokenClaims } from '../../sessions/tokens.ts';
 
 /** Clocks of replicas, and that of the store, may differ by so much; a token is issued so long after its session was used. */
@@ -40,11 +40,13 @@ export class LostSessions {
     for (const [nonce, until] of this.#aliveUntil) if (until <= now) this.#aliveUntil.delete(nonce);
   }
 
-  /** Whether the session of this token, which is not in the store, should be there. */
-  async isLost({ session: id, nonce, issuedAt, idleTtlMs, expiresAt }: TokenClaims): Promise<boolean> {
+  /**
+   * Whether this session, which is not in the store, should be there.
+   * @param token of the session; undefined: what is known here has to do
+   */
+  async isLost({ id, nonce }: SessionIdentity, token?: TokenClaims): Promise<boolean> {
     if (this.#over.has(nonce)) return false;
-    const byToken = idleTtlMs === undefined ? 0 : Math.min(issuedAt + known(idleTtlMs), expiresAt) - MARGIN_MS;
-    const aliveUntil = Math.max(byToken, this.#aliveUntil.get(nonce) ?? 0);
+    const aliveUntil = Math.max(aliveUntilBy(token), this.#aliveUntil.get(nonce) ?? 0);
     const { clock, lifecycle } = this.#options;
     if (clock.now() < aliveUntil && (await lifecycle.wasEnded({ id, nonce })) === false) return true;
     this.#remember(nonce);
@@ -61,6 +63,11 @@ export class LostSessions {
       break;
     }
   }
+}
+
+function aliveUntilBy(token: TokenClaims | undefined): number {
+  if (token?.idleTtlMs === undefined) return 0;
+  return Math.min(token.issuedAt + known(token.idleTtlMs), token.expiresAt) - MARGIN_MS;
 }
 
 /** Of an idle time: so long it is known that somebody has ended the session. */

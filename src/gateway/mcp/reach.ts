@@ -10,6 +10,7 @@ import type { Signals } from '../../core/signals.ts';
 import { within } from '../../core/within.ts';
 import { sessionOver } from '../../sessions/await-record.ts';
 import type { InstanceKeys } from '../../sessions/instance-keys.ts';
+import type { SessionIdentity } from '../../sessions/lifecycle.ts';
 import { isOutage } from '../../sessions/outlast.ts';
 import type { ReadyServer, Sessions } from '../../sessions/sessions.ts';
 import { holdOutcome } from './hold-outcome.ts';
@@ -20,6 +21,8 @@ const BACKOFF = { baseMs: 50, maxMs: 1000 };
 const LAST_WORD_MS = 1000;
 /** A channel that cannot be closed within this time is left to end with its instance, milliseconds. */
 const CLOSE_MS = 5000;
+/** Whoever waits for longer is held, whatever the reason, milliseconds. */
+const SOON_MS = 500;
 /** A host remembers a connection at once, or does not, milliseconds. */
 const RECALL_MS = 2000;
 
@@ -31,6 +34,8 @@ export interface ReachOptions {
   readonly clock: Clock;
   /** How long a request is held while its server is started or found again, milliseconds. */
   readonly holdMs: number;
+  /** Called when a target's session is found to be gone. */
+  readonly onOver?: (session: SessionIdentity) => void;
   /** Absent: nothing is measured. */
   readonly meter?: Pick<GatewayMeter, 'hold' | 'streamGap'>;
 }
@@ -73,7 +78,7 @@ export class Reach {
   /**
    * Resolves with a link on which the target's channel is open. Calls at the same time share one search, so messages that
    * wait for it go out in the order in which they came.
-   * @param hold begins if its server is not there at once; whoever waits ends it
+   * @param hold begins if its server is not there at once, or not soon; whoever waits ends it
    * @throws AppError what `awaitReady` throws, but `store.unavailable` only when the store stays out of reach; `connection.over`;
    *   `server.failed`; `server.busy` if the host was not reached in time; HostRefused `initialize-refused`
    */
@@ -82,7 +87,12 @@ export class Reach {
     const waiting = (target.reaching && this.#waiting.get(target)) ?? new Waiting();
     if (hold) waiting.add(hold);
     this.#waiting.set(target, waiting);
-    const search = (signal: AbortSignal) => this.#search(target, () => waiting.begin(), signal);
+    const search = async (signal: AbortSignal) => {
+      const found = new AbortController();
+      const begin = () => waiting.begin();
+      clock.sleep(SOON_MS, found.signal).then(begin, () => {}); // it was found sooner
+      return this.#search(target, begin, signal).finally(() => found.abort());
+    };
     target.reaching ??= within(clock, holdMs + LAST_WORD_MS, () => busy(target), search).finally(() => {
       target.reaching = undefined;
     });
@@ -166,6 +176,7 @@ export class Reach {
         target.facts = factsOf(result);
         return { link, result };
       } catch (error) {
+        if (error instanceof AppError && error.code === 'session.over') this.#options.onOver?.(target.session);
         const retired = error instanceof HostRefused && error.code === 'retired';
         if (error instanceof HostRefused && !retired) throw refusal(target, error);
         const outage = isOutage(error);

@@ -8,6 +8,7 @@ import type { SessionRecord } from '../../core/session.ts';
 import type { Signals } from '../../core/signals.ts';
 import type { ConnectionStore, SessionStore } from '../../core/store.ts';
 import { sessionOver } from '../../sessions/await-record.ts';
+import type { SessionIdentity } from '../../sessions/lifecycle.ts';
 import { outlast } from '../../sessions/outlast.ts';
 import type { Tokens } from '../../sessions/tokens.ts';
 import { Wakeups } from '../../sessions/wakeups.ts';
@@ -125,13 +126,20 @@ export class SessionCache implements Disposable {
     const live = isFresh ? known : await this.#look(session, nonce);
     if (!live || live.record.maxAt <= now) this.#sessions.delete(session);
     if (live?.record.nonce !== nonce || live.record.maxAt <= now) {
-      this.#meter.lookup((await this.#options.lost?.isLost(claims)) ? 'lost' : 'over');
+      this.#meter.lookup((await this.#options.lost?.isLost({ id: session, nonce }, claims)) ? 'lost' : 'over');
       throw sessionOver();
     }
     this.#meter.lookup('alive');
     live.usedAt = now;
     if (now - live.touchedAt >= TOUCH_MS) live.touching ??= this.#touch(live);
     return live;
+  }
+
+  /** A session that is served from here was found to be gone, whoever looked: it is looked at again before it is used. */
+  async missed({ id, nonce }: SessionIdentity): Promise<void> {
+    const live = this.#sessions.get(id);
+    if (live?.record.nonce === nonce) live.heard += 1;
+    if (await this.#options.lost?.isLost({ id, nonce })) this.#meter.lookup('lost');
   }
 
   /** The session of a token, in use until the reply is closed. @throws AppError as `admit` */

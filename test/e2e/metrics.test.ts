@@ -1,0 +1,328 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { METRICS } from '../../src/telemetry/metrics/catalogue.ts';
+import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
+import { TestManager } from '../support/manager.ts';
+import { connect, textOf } from '../support/mcp-clients.ts';
+import { metricsOf, type Shown } from '../support/metrics-of.ts';
+import { callTool, RawMcp, rpc } from '../support/raw-mcp.ts';
+import { MODERN_VERSION, RawModern } from '../support/raw-modern.ts';
+import { RedisServer } from '../support/redis.ts';
+import { requires } from '../support/requires.ts';
+import { RawSse } from './http-sse-client.ts';
+
+const COUNTING = fileURLToPath(new URL('../fakes/servers/counting-server.ts', import.meta.url));
+const DURATION = 'mcp_server_operation_duration_seconds';
+
+requires('redis')('metrics of a manager', () => {
+  let redis: RedisServer;
+  let manager: TestManager;
+  let port: number;
+  let first: Shown;
+  /** Metrics of which a series was seen that is not as it was in the beginning. */
+  const moved = new Set<string>();
+
+  beforeAll(async () => {
+    redis = await RedisServer.start();
+    port = await freePort();
+    manager = await TestManager.start({
+      servers: {
+        counting: { command: 'node', args: [COUNTING], tools: ['echo', 'sleep', 'crash', 'notify'] },
+        broken: { command: 'node', args: ['-e', 'process.exit(7)'] },
+        mute: { command: 'node', args: ['-e', 'setInterval(() => {}, 1000)'] },
+      },
+      env: {
+        MCP_SESSION_MANAGER_METRICS_PORT: String(port),
+        MCP_SESSION_MANAGER_STORE: redis.url,
+        MCP_SESSION_MANAGER_HOLD_DEADLINE: '2s',
+        MCP_SESSION_MANAGER_STREAM_AFTER: '200ms',
+      },
+    });
+    first = await metricsOf(port);
+  }, 60_000);
+  afterAll(async () => {
+    await manager[Symbol.asyncDispose]();
+    await redis[Symbol.asyncDispose]();
+  });
+
+  const shown = async (): Promise<Shown> => {
+    const now = await metricsOf(port);
+    for (const [series, value] of now.series)
+      if (first.series.get(series) !== value) moved.add(series.replace(/(_bucket|_sum|_count)?(\{.*)?$/, ''));
+    return now;
+  };
+  /** What `work` adds to a metric. */
+  const added = async (work: () => Promise<unknown>, name: string, labels: Record<string, string> = {}) => {
+    const before = (await shown()).sum(name, labels) ?? 0;
+    await work();
+    return ((await shown()).sum(name, labels) ?? 0) - before;
+  };
+  const is = (what: string, value: number, name: string, labels: Record<string, string> = {}) =>
+    eventually(what, async () => (await shown()).sum(name, labels) === value);
+  const counted = (version: string, error = '', tool = 'echo') => ({
+    mcp_method_name: 'tools/call',
+    gen_ai_tool_name: tool,
+    error_type: error,
+    mcp_protocol_version: version,
+  });
+  const token = async (servers = ['counting'], more: object = {}) => (await manager.open({ servers, ...more })).token;
+  const raw = async (version = '2025-11-25', path = '/mcp/counting', of?: string): Promise<RawMcp> => {
+    const client = new RawMcp(`${manager.url}${path}`, of ?? (await token()));
+    await client.initialize(version);
+    return client;
+  };
+  const echo = callTool(1, 'echo', { text: 'a' });
+
+  it.each(['2025-11-25', '2025-06-18', '2025-03-26'])('a call of %s counts once', async (version) => {
+    const opened = { mcp_protocol_version: version };
+    let client: RawMcp | undefined;
+    const open = async () => {
+      client = await raw(version);
+    };
+    expect(await added(open, 'mcp_connections_opened_total', opened)).toBe(1);
+    expect(await added(() => (client as RawMcp).post(echo), `${DURATION}_count`, counted(version))).toBe(1);
+    expect(await added(() => (client as RawMcp).post(echo), `${DURATION}_count`)).toBe(1);
+    expect(await added(() => (client as RawMcp).post(echo), 'mcp_gateway_added_seconds_count')).toBe(1);
+  });
+
+  it('each request of a batch counts once', async () => {
+    const client = await raw('2025-03-26');
+    const batch = [echo, callTool(2, 'echo', { text: 'b' }), rpc(3, 'ping'), { jsonrpc: '2.0', method: 'x' }];
+    expect(await added(() => client.post(batch), `${DURATION}_count`, counted('2025-03-26'))).toBe(2);
+    expect(await added(() => client.post(batch), `${DURATION}_count`)).toBe(3);
+  });
+
+  it('a call of 2026-07-28 counts once, and opens a connection once', async () => {
+    const client = new RawModern(`${manager.url}/mcp/counting`, await token());
+    const call = () => client.post(client.call(1, 'echo', { text: 'a' }));
+    const opened = { mcp_protocol_version: MODERN_VERSION };
+    expect(await added(call, 'mcp_connections_opened_total', opened)).toBe(1);
+    expect(await added(call, 'mcp_connections_opened_total')).toBe(0);
+    expect(await added(call, `${DURATION}_count`, counted(MODERN_VERSION))).toBe(1);
+    expect(await added(call, `${DURATION}_count`)).toBe(1);
+  });
+
+  it('a call of HTTP+SSE counts once, when it is answered', async () => {
+    const of = await token();
+    using client = await RawSse.open(`${manager.url}/sse/counting`, of);
+    const opened = { mcp_protocol_version: '2024-11-05' };
+    expect(await added(() => client.initialize(), 'mcp_connections_opened_total', opened)).toBe(1);
+    expect(await added(() => client.ask(echo), `${DURATION}_count`, counted('2024-11-05'))).toBe(1);
+    expect(await added(() => client.ask(rpc(5, 'ping')), `${DURATION}_count`)).toBe(1);
+    const slept = async () => client.ask(callTool(6, 'sleep', { seconds: 0.3 }));
+    expect(await added(slept, `${DURATION}_sum`, counted('2024-11-05', '', 'sleep'))).toBeGreaterThanOrEqual(0.3);
+    const wrong = () => client.ask(callTool(7, 'echo', { text: 1 }));
+    expect(await added(wrong, `${DURATION}_count`, counted('2024-11-05', 'tool_error'))).toBe(1);
+  });
+
+  it('a client of all servers at once, by the official SDK', async () => {
+    const client = await connect(`${manager.url}/mcp`, await token());
+    const call = () => client.callTool({ name: 'counting_echo', arguments: { text: 'x' } });
+    expect(await added(call, `${DURATION}_count`, counted('2025-11-25'))).toBe(1);
+    const list = { mcp_method_name: 'tools/list', error_type: '' };
+    expect(await added(() => client.listTools(), `${DURATION}_count`, list)).toBe(1);
+    expect(textOf(await call())).toBe('x');
+    await client.close();
+  });
+
+  it('failures count by whose fault they are', async () => {
+    const client = await raw();
+    const version = '2025-11-25';
+    const count = `${DURATION}_count`;
+    const wrong = () => client.post(callTool(1, 'echo', { text: 1 }));
+    expect(await added(wrong, count, counted(version, 'tool_error'))).toBe(1);
+    expect(
+      await added(() => client.post(rpc(1, 'resources/read', { uri: 'no:thing' })), count, { error_type: 'rpc_error' }),
+    ).toBe(1);
+    expect(
+      await added(() => client.post(callTool(2, 'crash')), count, counted(version, 'outcome_unknown', 'crash')),
+    ).toBe(1);
+    const stranger = () => client.post(echo, { 'mcp-session-id': 'a'.repeat(32) });
+    expect(await added(stranger, count, counted(version, 'client'))).toBe(1);
+    const gone = new AbortController();
+    const sleeps = async () => {
+      const body = JSON.stringify(callTool(3, 'sleep', { seconds: 30 }));
+      const sent = fetch(client.url, { method: 'POST', headers: client.headers(), body, signal: gone.signal });
+      await is('it is a stream', 1, 'mcp_gateway_streams', { kind: 'answer' });
+      gone.abort();
+      await sent.then((answer) => answer.text()).catch(() => {});
+      await is('it has ended', 0, 'mcp_gateway_streams', { kind: 'answer' });
+    };
+    expect(await added(sleeps, count, counted(version, 'cancelled', 'sleep'))).toBe(1);
+    const of = await token(['broken']);
+    const refused = () => raw(version, '/mcp/broken', of);
+    expect(await added(refused, 'mcp_connections_failed_total', { reason: 'unavailable' })).toBe(1);
+    expect(await added(refused, count, { mcp_method_name: 'initialize', error_type: 'unavailable' })).toBe(1);
+  });
+
+  it('requests that wait are held until they are served, time out, or their client goes', async () => {
+    const of = await token(['counting'], { lazy: true });
+    expect(
+      await added(() => raw('2025-11-25', '/mcp/counting', of), 'mcp_gateway_held_total', { outcome: 'served' }),
+    ).toBe(1);
+    const mute = await token(['mute']);
+    const waits = async () => {
+      const sent = raw('2025-11-25', '/mcp/mute', mute);
+      await is('it waits', 1, 'mcp_gateway_held_requests');
+      await sent;
+    };
+    expect(await added(waits, 'mcp_gateway_held_total', { outcome: 'timed_out' })).toBe(1);
+    await is('nobody waits', 0, 'mcp_gateway_held_requests');
+  });
+
+  it('what clients listen to, what they come back to, and what is not kept any more', async () => {
+    const client = await raw();
+    const stop = new AbortController();
+    const get = (more: Record<string, string> = {}) =>
+      fetch(client.url, { headers: client.headers(more), signal: stop.signal });
+    const listening = await get();
+    await is('it is one', 1, 'mcp_gateway_streams', { kind: 'standalone' });
+    const modern = new RawModern(client.url, client.token);
+    const listen = modern.request(1, 'subscriptions/listen', { notifications: { toolsListChanged: true } });
+    const subscribed = await fetch(modern.url, {
+      method: 'POST',
+      headers: modern.headers(listen),
+      body: JSON.stringify(listen),
+      signal: stop.signal,
+    });
+    await is('it is one', 1, 'mcp_gateway_streams', { kind: 'subscription' });
+    using _sse = await RawSse.open(`${manager.url}/sse/counting`, client.token);
+    await is('it is one', 1, 'mcp_gateway_streams', { kind: 'sse' });
+    const id = Buffer.from('9').toString('base64url');
+    const back = async () => (await get({ 'last-event-id': `counting.nothing.3.${id}` })).text();
+    expect(await added(back, 'mcp_gateway_streams_resumed_total')).toBe(1);
+    expect(await added(back, 'mcp_gateway_stream_gaps_total')).toBe(1);
+    expect((await shown()).sum('mcp_gateway_links')).toBeGreaterThan(0);
+    stop.abort();
+    await Promise.all([listening, subscribed].map((answer) => answer.text().catch(() => {})));
+    await is('it has ended', 0, 'mcp_gateway_streams', { kind: 'standalone' });
+    await is('it has ended', 0, 'mcp_gateway_streams', { kind: 'subscription' });
+  });
+
+  it('a host that dies under a call is a link that was lost', async () => {
+    const client = await raw();
+    const dies = async () => {
+      const call = client.post(callTool(1, 'sleep', { seconds: 60 }));
+      await eventually(
+        'it runs',
+        async () => manager.count('sleep') >= 0 && (await shown()).sum('mcp_gateway_streams', { kind: 'answer' }) === 1,
+      );
+      for (const pid of await manager.instances()) process.kill(pid, 'SIGKILL');
+      await call;
+    };
+    expect(await added(dies, 'mcp_gateway_links_lost_total')).toBeGreaterThan(0);
+  });
+
+  it('sessions are made, found again, and ended by somebody', async () => {
+    const before = await shown();
+    const terminal = { name: 'again', host: 'elsewhere' };
+    const { session } = await manager.open({ terminal });
+    await manager.open({ terminal });
+    await manager.api('DELETE', `/api/sessions/${session.id}`);
+    const other = await manager.open();
+    const password = readFileSync(join(manager.state, 'admin-password'), 'utf8').trim();
+    const login = await manager.api<{ token: string }>('POST', '/admin/api/login', {
+      username: 'admin',
+      password,
+    });
+    await manager.api('DELETE', `/admin/api/sessions/${other.session.id}`, undefined, login.token);
+    const after = await shown();
+    const more = (name: string, labels = {}) => (after.sum(name, labels) ?? 0) - (before.sum(name, labels) ?? 0);
+    expect(more('mcp_sessions_created_total')).toBe(2);
+    expect(more('mcp_sessions_resumed_total')).toBe(1);
+    expect(more('mcp_sessions_ended_total', { reason: 'owner' })).toBe(1);
+    expect(more('mcp_sessions_ended_total', { reason: 'admin' })).toBe(1);
+    expect(more('mcp_session_lifetime_seconds_count')).toBe(2);
+    expect(more('mcp_admin_logins_total', { outcome: 'done' })).toBe(1);
+  });
+
+  it('logins that are refused', async () => {
+    const wrong = () =>
+      manager.api('POST', '/admin/api/login', { username: 'nobody', password: 'wrong' }).catch(() => {});
+    expect(await added(wrong, 'mcp_admin_logins_total', { outcome: 'refused' })).toBe(1);
+    const many = () => Promise.all(Array.from({ length: 12 }, wrong));
+    expect(await added(many, 'mcp_admin_logins_total', { outcome: 'throttled' })).toBeGreaterThan(0);
+  });
+
+  it('a session that was ended is over; one whose record has gone is lost', async () => {
+    const ended = await manager.open();
+    const client = await raw('2025-11-25', '/mcp/counting', ended.token);
+    expect(await added(() => client.post(echo), 'mcp_gateway_cache_total', { result: 'hit' })).toBe(1);
+    expect(await added(() => client.post(echo), 'mcp_session_lookups_total', { result: 'alive' })).toBe(1);
+    await manager.api('DELETE', `/api/sessions/${ended.session.id}`);
+    const refused = async () => expect((await client.post(echo)).status).toBe(404);
+    expect(await added(refused, 'mcp_session_lookups_total', { result: 'over' })).toBe(1);
+    expect((await shown()).sum('mcp_session_lost_total')).toBe(0);
+
+    const gone = await manager.open();
+    const unlucky = await raw('2025-11-25', '/mcp/counting', gone.token);
+    const store = new Redis(redis.url);
+    expect(await store.del(`mcp:{${gone.session.id}}:session`)).toBe(1);
+    store.disconnect();
+    await eventually('it is missed', async () => (await unlucky.post(echo)).status === 404);
+    const after = await shown();
+    expect(after.sum('mcp_session_lost_total')).toBeGreaterThan(0);
+    expect(after.sum('mcp_session_lookups_total', { result: 'lost' })).toBe(after.sum('mcp_session_lost_total'));
+  });
+
+  it('a store that does not answer', async () => {
+    const of = await token();
+    expect((await shown()).sum('mcp_store_up')).toBe(1);
+    redis.pause();
+    try {
+      const waits = () => raw('2025-11-25', '/mcp/counting', of);
+      expect(await added(waits, 'mcp_session_lookups_total', { result: 'unknown' })).toBe(1);
+      const now = await shown();
+      expect(now.sum('mcp_store_up')).toBe(0);
+      expect(now.sum('mcp_gateway_ready')).toBe(0);
+      expect(now.sum('mcp_store_errors_total', { reason: 'unavailable' })).toBeGreaterThan(0);
+    } finally {
+      redis.resume();
+    }
+    await is('it answers again', 1, 'mcp_gateway_ready');
+  });
+
+  it('whatever clients say, the number of series is bounded', async () => {
+    const client = await raw();
+    const hostile = async (from: number) => {
+      for (let n = from; n < from + 1500; n += 50)
+        await Promise.all(
+          Array.from({ length: 50 }, (_, k) =>
+            client.post(
+              k % 2 ? callTool(1, `tool-${n}-${k}"}{`) : rpc(1, `method/${n}/${k}\n`),
+              k % 3 ? {} : { 'mcp-protocol-version': `20${n}-${k}` },
+            ),
+          ),
+        );
+    };
+    await hostile(0);
+    const before = (await shown()).series.size;
+    await hostile(2000);
+    expect((await shown()).series.size).toBe(before);
+  }, 60_000);
+
+  requires('promtool')('promtool', () => {
+    it('finds nothing wrong with what is shown', async () => {
+      const { stdout, stderr, status } = spawnSync('promtool', ['check', 'metrics'], { input: (await shown()).text });
+      expect(`${stdout}${stderr}`).toBe('');
+      expect(status).toBe(0);
+    });
+  });
+
+  it('a manager that ends drains, and still shows it; by then every metric of gateways has moved', async () => {
+    const client = await raw('2025-06-18'); // which has nothing to come back with: it is let finish
+    const call = client.post(callTool(1, 'sleep', { seconds: 5 })).catch(() => {});
+    await is('it runs', 1, 'mcp_gateway_streams', { kind: 'answer' });
+    process.kill(manager.pid, 'SIGTERM');
+    await is('it drains', 1, 'mcp_gateway_draining');
+    await call;
+    const own = Object.entries(METRICS).filter(([, { roles }]) => (roles as readonly string[]).includes('gateway'));
+    const still = own.map(([name]) => name).filter((name) => !moved.has(name));
+    expect(still).toEqual(['mcp_build_info']); // says the same from the beginning
+  });
+});
