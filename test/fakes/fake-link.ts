@@ -2,6 +2,7 @@ import type { FollowMode } from '../../src/core/channel.ts';
 import type { HostLink, Leave, Post, Subscriber } from '../../src/core/host-link.ts';
 import { HostRefused, LinkLost } from '../../src/core/host-link.ts';
 import { LocalSignals } from '../../src/core/local-signals.ts';
+import type { Hold } from '../../src/core/meter.ts';
 import type { SessionRecord } from '../../src/core/session.ts';
 import { Reach } from '../../src/gateway/mcp/reach.ts';
 import { newTarget } from '../../src/gateway/mcp/single-conversation.ts';
@@ -95,6 +96,8 @@ export class FakeSession {
   /** What waiting for a server rejects with. */
   readonly failures = new Map<string, Error>();
   readonly reach: Reach;
+  /** Waits that began, how they ended, and gaps. */
+  readonly measured: string[] = [];
   readonly connection: ReturnType<typeof connectionRecord>;
 
   constructor(clock: FakeClock, servers: readonly string[] = ['files']) {
@@ -119,7 +122,22 @@ export class FakeSession {
       signals: new LocalSignals(),
       clock,
       holdMs: 1000,
+      meter: { hold: () => this.#hold(), streamGap: () => this.measured.push('gap') },
     });
+  }
+
+  #hold(): Hold {
+    let began = false;
+    return {
+      begin: () => {
+        if (!began) this.measured.push('waits');
+        began = true;
+      },
+      end: (outcome) => {
+        if (began) this.measured.push(outcome);
+        began = false;
+      },
+    };
   }
 
   link(name = 'files'): FakeLink {

@@ -30,6 +30,16 @@ describe('listen', () => {
     await expect(second).rejects.toThrow(`MCP_SESSION_MANAGER_PORT=${port + 1} npm start`);
   });
 
+  it('names the variables of another port', async () => {
+    await listen(server, '127.0.0.1', 0);
+    const { port } = server.address() as AddressInfo;
+    const second = listen(createServer(), '127.0.0.1', port, 'METRICS_');
+    await expect(second).rejects.toThrow(`MCP_SESSION_MANAGER_METRICS_PORT=${port + 1} npm start`);
+    await expect(listen(createServer(), '192.0.2.1', 0, 'METRICS_')).rejects.toThrow(
+      'MCP_SESSION_MANAGER_METRICS_HOST',
+    );
+  });
+
   it('says that an address is not of this machine', async () => {
     await expect(listen(server, '192.0.2.1', 0)).rejects.toThrow('192.0.2.1 is no address of this machine');
   });

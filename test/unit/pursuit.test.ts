@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { AppError } from '../../src/core/errors.ts';
+import { AppError, StoreUnavailable } from '../../src/core/errors.ts';
 import { HostRefused } from '../../src/core/host-link.ts';
 import { Pursuit } from '../../src/gateway/mcp/pursuit.ts';
 import type { Target } from '../../src/gateway/mcp/target.ts';
@@ -18,7 +18,7 @@ beforeEach(() => {
 });
 
 /** Posts a request and writes down what becomes of it. */
-function pursue(more: { moved?: () => void } = {}): Pursuit {
+function pursue(more: { moved?: () => void; held?: true } = {}): Pursuit {
   return new Pursuit(
     session.reach,
     target,
@@ -167,5 +167,32 @@ describe('reaching an instance', () => {
     session.failures.set('files', new AppError('server.stopped', 'it is stopped'));
     await session.reach.close(session.target('files', true));
     expect(session.link().closed).toEqual([]);
+  });
+});
+
+describe('what is measured', () => {
+  it('is who waits for a server, and how that ends', async () => {
+    session.failures.set('files', new AppError('server.failed', 'no'));
+    pursue({ held: true });
+    await settle();
+    expect(session.measured).toEqual([]); // it was told at once
+    session.failures.set('files', new StoreUnavailable('no answer'));
+    const [gone, waits] = [pursue({ held: true }), pursue({ held: true })];
+    pursue(); // for which nobody waits
+    await clock.advance(600);
+    expect(session.measured).toEqual(['waits', 'waits']);
+    gone.leave();
+    await clock.advance(3000);
+    expect(session.measured).toEqual(['waits', 'waits', 'gone', 'timed_out']);
+    waits.leave();
+    expect(session.measured).toHaveLength(4);
+  });
+
+  it('is what is no longer kept', () => {
+    target.link = session.link();
+    const pursuit = pursue();
+    pursuit.failed(new HostRefused('gap', 'gone'));
+    expect(session.measured).toEqual(['gap']);
+    expect(heard).toEqual(['call.result-gone']);
   });
 });
