@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { ALERTS } from '../../grafana/alerts/index.ts';
+import { AVAILABILITY, FAST_BURNS, LATENCY, SLOW_BURNS } from '../../grafana/alerts/objectives.ts';
 import { describeProgram } from '../../src/cli/program.ts';
 import { cliIo } from '../support/cli-io.ts';
 import { knownMetrics } from '../support/known-metrics.ts';
@@ -48,6 +49,21 @@ describe('runbooks', () => {
     const [, look = ''] = text.split('## Look');
     expect(linesOf(look, 'promql')).not.toEqual([]);
     expect(text.split('## Over when')[1]).toContain('```');
+  });
+
+  it('are listed, with how bad each is', () => {
+    const { text = '' } = PAGES.find(({ file }) => file === 'README.md') ?? {};
+    const listed = [...text.matchAll(/^\| \[(\w+)\]\(\w+\.md\) \| (\w+) \| `([\w-]+)` \|$/gm)].map(([, ...row]) => row);
+    expect(listed).toEqual(ALERTS.map(({ name, severity, panel }) => [name, severity, panel[0]]));
+  });
+
+  it('name the objectives as they are', () => {
+    const { text = '' } = PAGES.find(({ file }) => file === 'README.md') ?? {};
+    const percent = (target: number): string => `| ${Number((target * 100).toFixed(3))} % |`;
+    expect(text).toContain(percent(AVAILABILITY.target));
+    expect(text).toContain(percent(LATENCY.target));
+    for (const { rate } of [...FAST_BURNS, ...SLOW_BURNS].filter((burn) => burn.rate > 1))
+      expect(text).toContain(`${rate} times`);
   });
 
   it('hold blocks of shell and of PromQL only', () => {
