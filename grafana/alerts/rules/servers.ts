@@ -27,7 +27,7 @@ export const SERVER_ALERTS: readonly Alert[] = [
     name: 'McpStartFailing',
     severity: 'ticket',
     expression:
-      'sum by (server) (increase(mcp_instance_starts_total{outcome=~"failed|unavailable"}[15m])) / sum by (server) (increase(mcp_instance_starts_total[15m])) > 0.5 and on (server) sum by (server) (increase(mcp_instance_starts_total{outcome=~"failed|unavailable"}[15m])) >= 3',
+      'sum by (server) (increase(mcp_instance_starts_total{outcome=~"failed|unavailable"}[15m])) / sum by (server) (increase(mcp_instance_starts_total{outcome!="unconfigured"}[15m])) > 0.5 and on (server) sum by (server) (increase(mcp_instance_starts_total{outcome=~"failed|unavailable"}[15m])) >= 3',
     for: '5m',
     summary: '{value|percent} of the starts of {label:server} fail',
     description: 'It does not come up: its program, its configuration, its image, or what it needs.',

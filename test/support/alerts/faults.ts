@@ -68,8 +68,8 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
     {
       what: 'a third of the requests is slow',
       happens: (world) => change(world, ['mcp_gateway_added_seconds_bucket', 'le="0.025"'], faster(20, 29.95)),
-      at: FROM + 45 * MINUTES,
-      summary: 'Gateways add 25 ms or more to 25.04% of requests',
+      at: FROM + 65 * MINUTES,
+      summary: 'Gateways add 25 ms or more to 33.33% of requests',
       also: ['McpLatencyBurnSlow'],
     },
   ],
@@ -150,9 +150,9 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
   McpLoginFailures: [
     {
       what: 'somebody guesses passwords',
-      happens: (world) => change(world, ['mcp_admin_logins_total', '"refused"', GATEWAYS[0]], faster(6, 0.05)),
-      at: FROM + 10 * MINUTES,
-      summary: '62 logins failed within 15 minutes',
+      happens: (world) => change(world, ['mcp_admin_logins_total', '"refused"', GATEWAYS[0]], faster(6.1, 0.05)),
+      at: FROM + 20 * MINUTES,
+      summary: '93 logins failed within 15 minutes',
     },
   ],
   McpEventLoopLag: [

@@ -97,6 +97,8 @@ const serverOf = (server: string): Rows => ({
   [`mcp_instance_starts_total{server="${server}",outcome="ready"}`]: rises(2),
   [`mcp_instance_starts_total{server="${server}",outcome="failed"}`]: rises(0.02),
   [`mcp_instance_starts_total{server="${server}",outcome="unavailable"}`]: is(0),
+  // terminals that have exported nothing for it
+  [`mcp_instance_starts_total{server="${server}",outcome="unconfigured"}`]: rises(5),
   [`mcp_instance_start_duration_seconds_bucket{server="${server}",le="1"}`]: rises(1.8),
   [`mcp_instance_start_duration_seconds_bucket{server="${server}",le="5"}`]: rises(1.95),
   [`mcp_instance_start_duration_seconds_bucket{server="${server}",le="30"}`]: rises(2),
