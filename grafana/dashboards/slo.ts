@@ -14,7 +14,7 @@ export interface Promised {
   readonly target: number;
   /** Recorded: the share of what was bad, over a window that is appended: `5m`. */
   readonly ratio: string;
-  /** The share of what was bad in 30 days, or in what Prometheus has of them. */
+  /** The share of what was bad in 30 days, or in what Prometheus has of them; 0 if there was nothing. */
   readonly badOfMonth: string;
 }
 
@@ -23,14 +23,18 @@ export const AVAILABILITY: Promised = {
   target: CALLS.target,
   ratio: 'mcp:tool_calls:error_ratio_rate',
   // Of what is recorded: the histogram itself has hundreds of series.
-  badOfMonth: 'avg_over_time(mcp:tool_calls_failed:rate5m[30d]) / avg_over_time(mcp:tool_calls:rate5m[30d])',
+  badOfMonth:
+    'avg_over_time(mcp:tool_calls_failed:rate5m[30d]) / (avg_over_time(mcp:tool_calls:rate5m[30d]) > 0) or vector(0)',
 };
+
+const added = (series: string, matchers = ''): string =>
+  `sum(increase(mcp_gateway_added_seconds_${series}{${matchers}}[30d]))`;
 
 /** Requests that the gateway does not hold up. */
 export const LATENCY: Promised = {
   target: ADDED.target,
   ratio: 'mcp:added_time:slow_ratio_rate',
-  badOfMonth: `1 - sum(increase(mcp_gateway_added_seconds_bucket{le="${ADDED_SECONDS}"}[30d])) / sum(increase(mcp_gateway_added_seconds_count[30d]))`,
+  badOfMonth: `1 - ${added('bucket', `le="${ADDED_SECONDS}"`)} / (${added('count')} > 0) or vector(0)`,
 };
 
 /** The share that was good over the last hour, day and month. */

@@ -1,6 +1,6 @@
 import { board } from './kit/board.ts';
 import { bars, lines, stacked } from './kit/charts.ts';
-import { events, perSecond, quantile, query } from './kit/query.ts';
+import { events, highest, perSecond, quantile, query } from './kit/query.ts';
 import { timeline, UP_OR_DOWN, type Words } from './kit/states.ts';
 import { highIsBad, NONE_AT_ALL, notAbove } from './kit/thresholds.ts';
 
@@ -51,7 +51,7 @@ const store = [
     thresholds: notAbove(0.1),
     queries: [
       query(quantile(0.5, 'mcp_store_operation_duration_seconds'), 'p50'),
-      query(quantile(0.99, 'mcp_store_operation_duration_seconds', 'operation'), '{{operation}} p99'),
+      query(highest(0.99, 'mcp_store_operation_duration_seconds', 'operation', ''), '{{operation}} p99'),
     ],
   }),
   stacked(101, 'Operations', {

@@ -26,6 +26,10 @@ export const inRange = (metric: string, by: string, matchers = ''): string =>
 export const quantiles = (histogram: string, matchers = ''): readonly Query[] =>
   ([0.5, 0.95, 0.99] as const).map((share) => query(quantile(share, histogram, '', matchers), `p${share * 100}`));
 
+/** The eight highest of a quantile by a label; what had no events is left out. */
+export const highest = (share: number, histogram: string, by: string, matchers: string): string =>
+  `topk(8, ${quantile(share, histogram, by, matchers)} > 0)`;
+
 /** One quantile of a histogram, by the labels `by`. */
 export const quantile = (share: number, histogram: string, by = '', matchers = ''): string =>
   `histogram_quantile(${share}, ${perSecond(`${histogram}_bucket`, by ? `le, ${by}` : 'le', matchers)})`;

@@ -93,7 +93,7 @@ const first = [
       },
       {
         title: 'start p95',
-        expr: `histogram_quantile(0.95, ${inRange('mcp_instance_start_duration_seconds_bucket', 'le, server', CHOSEN)})`,
+        expr: `histogram_quantile(0.95, ${inRange('mcp_instance_start_duration_seconds_bucket', 'le, server', CHOSEN)}) > 0`,
         unit: 's',
         thresholds: highIsBad(3, 5),
       },

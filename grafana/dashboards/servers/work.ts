@@ -1,6 +1,6 @@
 import { FAILED, faultsOf, OPERATIONS, OPERATIONS_COUNT, PROXMOX_CALLS, TOOL_CALLS } from '../calls.ts';
 import { bars, lines, stacked } from '../kit/charts.ts';
-import { events, inCharge, perSecond, quantile, query } from '../kit/query.ts';
+import { events, highest, inCharge, perSecond, quantile, query } from '../kit/query.ts';
 import { notAbove } from '../kit/thresholds.ts';
 import { CHOSEN } from './chosen.ts';
 
@@ -28,7 +28,7 @@ export const starts = [
     thresholds: notAbove(5),
     queries: [
       query(quantile(0.5, 'mcp_instance_start_duration_seconds', '', CHOSEN), 'p50'),
-      query(`topk(8, ${quantile(0.95, 'mcp_instance_start_duration_seconds', 'server', CHOSEN)})`, '{{server}} p95'),
+      query(highest(0.95, 'mcp_instance_start_duration_seconds', 'server', CHOSEN), '{{server}} p95'),
     ],
   }),
   bars(3, 'Restarts and ends of servers', {
@@ -100,7 +100,7 @@ export const tools = [
     },
     size: [8, 8],
     unit: 's',
-    queries: [query(`topk(8, ${quantile(0.95, OPERATIONS, 'gen_ai_tool_name', TOOL_CALLS)})`, '{{gen_ai_tool_name}}')],
+    queries: [query(highest(0.95, OPERATIONS, 'gen_ai_tool_name', TOOL_CALLS), '{{gen_ai_tool_name}}')],
   }),
   stacked(104, 'Proxmox: calls by outcome', {
     about: {
