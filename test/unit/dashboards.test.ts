@@ -13,8 +13,13 @@ import { metricsOf, parsePromql } from '../support/promql.ts';
 
 const FOLDER = new URL('../../grafana/provisioning/', import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, FOLDER), 'utf8');
+const repository = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const FILES = readdirSync(new URL('dashboards/json', FOLDER));
 const DASHBOARDS = FILES.map((name) => JSON.parse(read(`dashboards/json/${name}`)) as Dashboard);
+
+interface Sources {
+  readonly datasources: readonly { readonly uid: string; readonly jsonData: { readonly timeInterval: string } }[];
+}
 
 const isPanel = (one: Panel | RowPanel): one is Panel => one.type !== 'row';
 const panelsOf = (dashboard: Dashboard): Panel[] => (dashboard.panels ?? []).filter(isPanel);
@@ -69,7 +74,11 @@ describe('dashboards', () => {
   });
 
   it('mark starts of replicas, and let Prometheus be chosen, at first the one that is provisioned', () => {
-    const [source] = (parse(read('datasources/prometheus.yaml')) as { datasources: { uid: string }[] }).datasources;
+    const [source] = (parse(read('datasources/prometheus.yaml')) as Sources).datasources;
+    const { global } = parse(repository('grafana/prometheus/prometheus.yml')) as {
+      global: { scrape_interval: string };
+    };
+    expect(source?.jsonData.timeInterval).toBe(global.scrape_interval);
     for (const { annotations, templating } of DASHBOARDS) {
       expect(annotations.list?.map(({ name }) => name)).toEqual(['Starts']);
       expect(templating.list?.[0]).toMatchObject({ name: 'datasource', type: 'datasource', query: 'prometheus' });
@@ -99,8 +108,8 @@ describe('provisioning of dashboards', () => {
         options: { path: '/etc/grafana/provisioning/dashboards/json' },
       }),
     ]);
-    const compose = readFileSync(new URL('../../compose.yaml', import.meta.url), 'utf8');
-    const { volumes } = (parse(compose) as { services: { grafana: { volumes: string[] } } }).services.grafana;
+    const { volumes } = (parse(repository('compose.yaml')) as { services: { grafana: { volumes: string[] } } }).services
+      .grafana;
     expect(volumes).toContain('./grafana/provisioning:/etc/grafana/provisioning:ro');
   });
 });
