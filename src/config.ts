@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { lineAt, parseJson } from './config/json-text.ts';
+import { leftOutIn } from './config/left-out.ts';
 import type { Place, SettingName, Values } from './config/settings.ts';
 import { SETTINGS, variableOf } from './config/settings.ts';
 import type { HostLimits } from './core/channel.ts';
@@ -10,6 +12,8 @@ import { stateDirectory } from './core/state-directory.ts';
 export interface Config {
   /** Directory of the manager's own state, absolute. */
   readonly state: string;
+  /** The file that settings came from, absolute; absent: none was named. */
+  readonly file?: string;
   readonly http: {
     readonly host: string;
     /** 0: any free port. */
@@ -122,14 +126,15 @@ export interface Config {
  */
 export function loadConfig(place: Place, file = place.env.MCP_SESSION_MANAGER_CONFIG || undefined): Config {
   const problems: string[] = [];
-  const fields = file === undefined ? {} : readFields(resolve(place.cwd, file), problems);
+  const path = file === undefined ? undefined : resolve(place.cwd, file);
+  const { fields, text } = path === undefined ? NO_FILE : readFields(path, problems);
   const value = (name: SettingName): unknown => {
     const variable = variableOf(name);
     const { schema, fallback } = SETTINGS[name];
     const [raw, source] = place.env[variable]
       ? [place.env[variable], `$${variable}`]
       : Object.hasOwn(fields, name)
-        ? [fields[name], `"${name}" in ${file}`]
+        ? [fields[name], `${lineAt(text, [name])}"${name}" in ${file}`]
         : [typeof fallback === 'function' ? fallback(place) : fallback, `the default of $${variable}`];
     const result = schema.safeParse(raw);
     if (!result.success) problems.push(`${source} ${result.error.issues[0]?.message}`);
@@ -152,6 +157,7 @@ export function loadConfig(place: Place, file = place.env.MCP_SESSION_MANAGER_CO
     store,
     secrets: files.secrets,
     state: stateDirectory(place.env),
+    ...(path === undefined ? {} : { file: path }),
     ...(catalogue ? { catalogue: resolve(place.cwd, catalogue) } : {}),
   };
 }
@@ -195,25 +201,43 @@ function withPassword(store: string, file: string | undefined, problems: string[
   return url?.href ?? store;
 }
 
-function readFields(file: string, problems: string[]): Readonly<Record<string, unknown>> {
-  let fields: unknown;
-  try {
-    fields = JSON.parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    problems.push(`the configuration file cannot be read: ${file}: ${messageOf(error)}`);
-    return {};
-  }
-  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
-    problems.push(`${file} must hold one JSON object`);
-    return {};
-  }
-  for (const name of Object.keys(fields))
-    if (!Object.hasOwn(SETTINGS, name))
-      problems.push(`"${name}" in ${file} is not a setting; there are: ${Object.keys(SETTINGS).join(', ')}`);
-  return fields as Record<string, unknown>;
+/** What a file of settings holds. */
+interface Fields {
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly text: string;
 }
 
-function slices(values: Values): Omit<Config, 'state' | 'catalogue' | 'secrets'> {
+const NO_FILE: Fields = { fields: {}, text: '' };
+
+function readFields(file: string, problems: string[]): Fields {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    problems.push(`the configuration file cannot be read: ${file}: ${messageOf(error)}`);
+    return NO_FILE;
+  }
+  const parsed = parseJson(text);
+  if ('problem' in parsed) {
+    problems.push(`the configuration file cannot be read: ${file}: ${parsed.problem}`);
+    return NO_FILE;
+  }
+  const fields = parsed.value;
+  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
+    problems.push(`${file} must hold one JSON object`);
+    return NO_FILE;
+  }
+  for (const place of leftOutIn(text))
+    problems.push(`"${place}" in ${file} is a secret that was not kept: write it there`);
+  for (const name of Object.keys(fields))
+    if (!Object.hasOwn(SETTINGS, name))
+      problems.push(
+        `${lineAt(text, [name])}"${name}" in ${file} is not a setting; there are: ${Object.keys(SETTINGS).join(', ')}`,
+      );
+  return { fields: fields as Record<string, unknown>, text };
+}
+
+function slices(values: Values): Omit<Config, 'state' | 'file' | 'catalogue' | 'secrets'> {
   return {
     http: {
       host: values.host,

@@ -23,5 +23,8 @@ if (role === 'serve') {
   await host(args, import.meta.filename);
 } else {
   const { runCli } = await import('./cli/main.ts');
-  process.exitCode = await runCli(process.argv.slice(2));
+  process.exitCode = await runCli(process.argv.slice(2), async () => {
+    const { openConfigurations } = await import('./roles/configurations.ts');
+    return openConfigurations(import.meta.filename);
+  });
 }

@@ -1,4 +1,5 @@
 import type { ReplicaReport } from '../core/operations.ts';
+import { counted } from '../core/words.ts';
 import type { PhaseCounts } from './server-counts.ts';
 
 /** Why a deployment is not healthy. The codes are stable (docs/admin-api.md). */
@@ -83,18 +84,28 @@ function ofServers(servers: ServerCounts, capacity: number, troubled: boolean): 
   // A server that cannot be started is its session's trouble; that none can is the deployment's.
   const fatal = troubled && bad > 0 && servers.ready === servers.open ? { fatal: true as const } : {};
   if (servers.failed > 0)
-    reasons.push({ code: 'servers.failing', text: `${servers.failed} servers cannot be started`, ...fatal });
+    reasons.push({ code: 'servers.failing', text: `${counted(servers.failed, 'server')} cannot be started`, ...fatal });
   if (servers.open > 0)
     reasons.push({
       code: 'circuits.open',
-      text: `${servers.open} servers end again and again, or do not answer`,
+      text: counted(
+        servers.open,
+        'server ends again and again, or does not answer',
+        'servers end again and again, or do not answer',
+      ),
       ...fatal,
     });
   const running = servers.ready + servers.starting;
   if (servers.waiting > 0)
-    reasons.push({ code: 'capacity.waiting', text: `${servers.waiting} servers wait for a place to run` });
+    reasons.push({
+      code: 'capacity.waiting',
+      text: counted(servers.waiting, 'server waits for a place to run', 'servers wait for a place to run'),
+    });
   else if (running >= capacity)
-    reasons.push({ code: 'capacity.full', text: `${running} servers run, which is the limit` });
+    reasons.push({
+      code: 'capacity.full',
+      text: `${counted(running, 'server runs', 'servers run')}, which is the limit`,
+    });
   return reasons;
 }
 

@@ -92,6 +92,13 @@ export const cleanup = z.object({
   orphans: z.number().int().describe('Servers ended that belonged to no session'),
 });
 
+export const cleanupPreview = z.object({
+  sessions: z.array(z.string()).describe('Their terminal is gone'),
+  orphans: z
+    .array(z.object({ session: z.string(), server: z.string(), instance: z.string() }))
+    .describe('Servers that belong to no session'),
+});
+
 export const recovery = z.object({
   message,
   old_session_id: z.string(),

@@ -6,12 +6,18 @@ import { answered, attempt, parsed, TIMEOUT_MS } from './api-request.ts';
 /**
  * Calls the manager once, for an answer of one JSON text per line that may go on for ever; `timeoutMs` is for its beginning.
  * Ends when the answer does; rejects as `callApi` does, with `manager.unreachable` if the answer breaks off.
+ * @param opening waits for the beginning of the answer, and may show that it does
  */
-export async function* followApi(url: string, call: ApiCall): AsyncGenerator<unknown> {
+export async function* followApi(
+  url: string,
+  call: ApiCall,
+  opening: <T>(work: Promise<T>) => Promise<T>,
+): AsyncGenerator<unknown> {
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(new DOMException('late', 'TimeoutError')), call.timeoutMs ?? TIMEOUT_MS);
   const signal = call.signal ? AbortSignal.any([late.signal, call.signal]) : late.signal;
-  const response = await attempt(url, call, () => answered(url, call, signal)).finally(() => clearTimeout(timer));
+  const answer = attempt(url, call, () => answered(url, call, signal)).finally(() => clearTimeout(timer));
+  const response = await opening(answer);
   const broken = new Promise<never>((_, reject) => response.once('error', reject));
   broken.catch(() => {}); // nobody may be reading when it breaks
   const lines = createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })[Symbol.asyncIterator]();

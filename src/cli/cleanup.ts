@@ -1,4 +1,5 @@
-import type { CleanupResult, SessionList, SessionView } from '../core/api.ts';
+import type { CleanupPreview, CleanupResult, SessionList, SessionView } from '../core/api.ts';
+import { counted } from '../core/words.ts';
 import { callApi } from './api-client.ts';
 import type { CliIo } from './io.ts';
 import { jsonOutput } from './json-output.ts';
@@ -26,14 +27,18 @@ export async function cleanup(io: CliIo, options: CleanupOptions): Promise<numbe
   const bearer = options.all ? await adminBearer(io) : await ownCredential(io);
   const listing = options.all ? listSessions(io) : ownSessions(url, bearer);
   const sessions = await withProgress(io, ASKING, listing);
-  if (options.dryRun) return foresee(io, sessions, options);
+  const known = new Map(sessions.map((session) => [session.id, session]));
   const path = options.all ? '/admin/api/sessions/cleanup' : '/api/cleanup';
+  if (options.dryRun) {
+    const call = { method: 'GET', path, bearer, timeoutMs: TIMEOUT_MS } as const;
+    foresee(io, (await withProgress(io, 'looking', callApi(url, call))) as CleanupPreview, known, options);
+    return 0;
+  }
   const call = { method: 'POST', path, bearer, timeoutMs: TIMEOUT_MS } as const;
   const done = (await withProgress(io, 'cleaning up', callApi(url, call))) as CleanupResult;
   if (options.json)
     io.stdout.write(jsonOutput('cleanup', { dryRun: false, sessions: done.sessions, orphans: done.orphans }));
   else {
-    const known = new Map(sessions.map((session) => [session.id, session]));
     io.stdout.write(done.sessions.map((id) => line('ended', id, known.get(id))).join(''));
     io.stdout.write(`sessions ended: ${done.sessions.length}; servers without a session ended: ${done.orphans}\n`);
   }
@@ -44,21 +49,24 @@ async function ownSessions(url: string, bearer: string): Promise<readonly Sessio
   return ((await callApi(url, { method: 'GET', path: '/api/sessions', bearer })) as SessionList).sessions;
 }
 
-/** What can be told from here: sessions of this machine's terminals. Servers without a session only the manager can see. */
-function foresee(io: CliIo, sessions: readonly SessionView[], options: CleanupOptions): number {
-  const gone = sessions.filter((session) => isGone(io, session));
-  if (options.json) io.stdout.write(jsonOutput('cleanup', { dryRun: true, sessions: gone.map(({ id }) => id) }));
-  else {
-    io.stdout.write(gone.map((session) => line('would end', session.id, session)).join(''));
-    io.stdout.write(
-      `sessions that would be ended: ${gone.length}; servers without a session are looked for only then\n`,
-    );
+function foresee(
+  { stdout }: CliIo,
+  { sessions, orphans }: CleanupPreview,
+  known: ReadonlyMap<string, SessionView>,
+  { json }: CleanupOptions,
+): void {
+  if (json) {
+    stdout.write(jsonOutput('cleanup', { dryRun: true, sessions, orphans: orphans.length, servers: orphans }));
+    return;
   }
-  return 0;
-}
-
-function isGone({ hostname, processes }: CliIo, { keep, terminal }: SessionView): boolean {
-  return !keep && terminal.host === hostname && terminal.leader !== undefined && !processes.isAlive(terminal.leader);
+  stdout.write(sessions.map((id) => line('would end', id, known.get(id))).join(''));
+  for (const { session, server, instance } of orphans)
+    stdout.write(
+      `would end: ${oneLine(server)} (${oneLine(instance)}), of session ${oneLine(session)}, which is over\n`,
+    );
+  stdout.write(
+    `that would end ${counted(sessions.length, 'session')}, and ${counted(orphans.length, 'server')} without a session\n`,
+  );
 }
 
 function line(what: string, id: string, session: SessionView | undefined): string {

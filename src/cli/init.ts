@@ -28,7 +28,7 @@ export interface InitOptions {
 }
 
 /**
- * Opens this terminal's session. Shell code for `eval` on stdout, a summary on stderr; no shell code if it fails, and none on
+ * Opens this terminal's session. Shell code for `eval` on stdout, a summary on stderr; none on
  * a terminal, where it would do nothing but show the token: what the terminal runs finds its session without it.
  */
 export async function init(io: CliIo, options: InitOptions): Promise<number> {

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
+import type { Configurations } from '../core/configurations.ts';
 import { openProcessTable } from '../os/open-process-table.ts';
 import type { ProcessTable } from '../os/process-table.ts';
 
@@ -22,10 +23,12 @@ export interface CliIo {
   readonly clock: Clock;
   /** A number in [0, 1). */
   readonly random: () => number;
+  /** What the manager of this state directory is configured with. */
+  readonly configurations: () => Promise<Configurations>;
 }
 
-/** The world of this process. */
-export function processIo(): CliIo {
+/** The world of this process; what does not lie in `src/cli` is given. */
+export function processIo(configurations: CliIo['configurations']): CliIo {
   process.stdout.on('error', () => {}); // a reader that went away (`status | head`) is no reason for a stack trace
   return {
     stdin: process.stdin,
@@ -39,5 +42,6 @@ export function processIo(): CliIo {
     processes: openProcessTable(),
     clock: systemClock,
     random: Math.random,
+    configurations,
   };
 }

@@ -1,7 +1,17 @@
 import { printableJson } from './text.ts';
 
 /** Which shape a command's `--json` has; the number rises when a field is taken away or changes its meaning, not for a new one. */
-type Shape = 'status' | 'sessions' | 'session' | 'users' | 'log' | 'cleanup' | 'whoami' | 'doctor' | 'mcp-config';
+type Shape =
+  | 'status'
+  | 'sessions'
+  | 'session'
+  | 'users'
+  | 'log'
+  | 'cleanup'
+  | 'whoami'
+  | 'doctor'
+  | 'mcp-config'
+  | 'config';
 const VERSIONS: Readonly<Record<Shape, number>> = {
   status: 1,
   sessions: 1,
@@ -12,6 +22,7 @@ const VERSIONS: Readonly<Record<Shape, number>> = {
   whoami: 1,
   doctor: 1,
   'mcp-config': 1,
+  config: 1,
 };
 
 const versioned = (shape: Shape, value: object): object => ({

@@ -6,6 +6,7 @@ import { EXIT, exitCodeOf } from './exit-codes.ts';
 import type { CliIo } from './io.ts';
 import { jsonLine } from './json-output.ts';
 import { managerUrl } from './manager-address.ts';
+import { ASKING, withProgress } from './progress.ts';
 import { type Paint, paintFor, untilUnread } from './screen.ts';
 import { type ChosenSession, checkedServer, chosenSession } from './session-choice.ts';
 import { oneLine, printable } from './text.ts';
@@ -68,7 +69,9 @@ async function* asked(
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) parameters.set(name, String(value));
   const path = `/api/sessions/${id}/logs?${parameters}`;
-  yield* followApi(managerUrl(io.env), { method: 'GET', path, bearer, signal }) as AsyncGenerator<LogLine>;
+  const call = { method: 'GET', path, bearer, signal } as const;
+  const lines = followApi(managerUrl(io.env), call, (opening) => withProgress(io, ASKING, opening));
+  yield* lines as AsyncGenerator<LogLine>;
 }
 
 /** Comes back after a break to the time of the last line, and leaves out what it has had of that time. */

@@ -1,6 +1,7 @@
 import { Argument, Command, Option } from 'commander';
 import type { CliIo } from './io.ts';
 import { CLIENTS } from './mcp-config/client-config.ts';
+import { describeConfig } from './program-config.ts';
 import { describePeople } from './program-people.ts';
 import { SHELLS } from './shell/shell.ts';
 import { oneLine } from './text.ts';
@@ -38,6 +39,7 @@ export function describeProgram(choose: Choose, io: CliIo): Command {
   describeClients(program, choose, io);
   describeShell(program, choose, io);
   describePeople(program, choose, io);
+  describeConfig(program, choose, io);
   return program;
 }
 

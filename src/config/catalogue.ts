@@ -5,6 +5,8 @@ import type { Catalogue, CatalogueEntry } from '../core/catalogue.ts';
 import { authorityOf, egressTemplateOf } from '../core/egress.ts';
 import { AppError, messageOf } from '../core/errors.ts';
 import { isServerName } from '../core/ids.ts';
+import { lineAt, parseJson } from './json-text.ts';
+import { leftOutIn } from './left-out.ts';
 
 const text = z.string({ error: 'must be a text' }).min(1, { error: 'must not be empty' });
 const PLACEHOLDER = /\$\{env:[A-Za-z_][A-Za-z0-9_]*\}/g;
@@ -101,17 +103,25 @@ export function loadCatalogue(files: readonly string[]): Catalogue {
 }
 
 function readCatalogue(file: string): Record<string, WrittenEntry | null> {
-  let written: unknown;
+  const unreadable = (why: string) =>
+    new AppError('config.invalid', `The catalogue of servers cannot be read: ${file}: ${why}`);
+  let text: string;
   try {
-    written = JSON.parse(readFileSync(file, 'utf8'));
+    text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new AppError('config.invalid', `The catalogue of servers cannot be read: ${file}: ${messageOf(error)}`);
+    throw unreadable(messageOf(error));
   }
-  const result = fileSchema.safeParse(written);
-  if (result.success) return result.data.mcpServers;
-  const problems = result.error.issues.map(
-    (issue) => `${issue.path.map(String).join('.') || '(top)'} ${wordOf(issue)}`,
-  );
+  const parsed = parseJson(text);
+  if ('problem' in parsed) throw unreadable(parsed.problem);
+  const result = fileSchema.safeParse(parsed.value);
+  const lost = leftOutIn(text);
+  if (result.success && lost.length === 0) return result.data.mcpServers;
+  const problems = [
+    ...(result.error?.issues ?? []).map(
+      (issue) => `${lineAt(text, issue.path)}${issue.path.map(String).join('.') || '(top)'} ${wordOf(issue)}`,
+    ),
+    ...lost.map((place) => `${place} is a secret that was not kept: write it there`),
+  ];
   throw new AppError('config.invalid', `The catalogue of servers ${file} is not valid:\n  ${problems.join('\n  ')}`);
 }
 

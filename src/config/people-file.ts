@@ -1,6 +1,6 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { AppError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
@@ -20,13 +20,21 @@ const MIN_PASSWORD = 12;
 const role = z.enum(ROLES, { error: `must be one of ${ROLES.join(', ')}` });
 const text = z.string({ error: 'must be a text' }).min(1, { error: 'must not be empty' });
 
-const account = z.strictObject({
-  name: text
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/, { error: 'must be letters, digits and ._@-, at most 64' })
-    .refine((name) => name !== RESERVED, { error: `must not be "${RESERVED}", whose sessions are the credential's` }),
-  role,
-  password: text.refine(isPasswordHash, { error: 'must be a scrypt hash: docs/admin-api.md says how to make one' }),
-});
+const account = z
+  .strictObject({
+    name: text
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/, { error: 'must be letters, digits and ._@-, at most 64' })
+      .refine((name) => name !== RESERVED, { error: `must not be "${RESERVED}", whose sessions are the credential's` }),
+    role,
+    password: text
+      .refine(isPasswordHash, { error: 'must be a scrypt hash: docs/admin-api.md says how to make one' })
+      .exactOptional(),
+    /** Relative to the file of accounts: holds the password itself, and is as secret. */
+    passwordFile: text.exactOptional(),
+  })
+  .refine(({ password, passwordFile }) => (password === undefined) !== (passwordFile === undefined), {
+    error: 'must have either "password" or "passwordFile"',
+  });
 
 const secureUrl = text.refine(isSecure, { error: 'must be an https URL (http for this machine itself)' });
 
@@ -63,30 +71,44 @@ export interface PeopleFiles {
  * Who may log in. Where nobody said anything this makes the account `admin` with a password of its own, in a file that only
  * this user may read; the log says where. The files are read again when they change.
  * @param key the deployment's key
+ * @param onChange is called when they were read again, and can be used
  * @throws AppError `config.invalid` that names what is wrong, never with a value
  */
-export function openPeople(files: PeopleFiles, key: Uint8Array, log: Logger): Reread<People> {
+export function openPeople(
+  files: PeopleFiles,
+  key: Uint8Array,
+  log: Logger,
+  onChange: () => void = () => {},
+): Reread<People> {
   const own = join(files.state, 'accounts.json');
   const password = files.adminPassword ?? join(files.state, 'admin-password');
   const read = (): People => {
-    if (files.accounts !== undefined) return peopleIn(files.accounts, readGiven(files.accounts));
+    if (files.accounts !== undefined) return peopleIn(files.accounts, readGiven(files.accounts), key);
     if (existsSync(own))
       return peopleIn(
         own,
         ownFile(own, () => ''),
+        key,
       );
     return { accounts: [adminOf(password, files.adminPassword !== undefined, key, log)] };
   };
-  return new Reread([files.accounts ?? own, password], read, log);
+  return new Reread([files.accounts ?? own, password], read, log, onChange);
 }
 
-function peopleIn(file: string, bytes: Buffer): People {
+/** @throws AppError `config.invalid` that names what is wrong in a file of accounts */
+export function checkAccounts(file: string, key: Uint8Array): void {
+  peopleIn(file, readGiven(file), key);
+}
+
+function peopleIn(file: string, bytes: Buffer, key: Uint8Array): People {
   const { accounts, oidc } = parseSecretFile(file, bytes, schema);
   return {
-    accounts: accounts.map(({ password, ...person }) => ({
-      ...person,
-      password: { hash: password },
-      stamp: stampOf(password),
+    accounts: accounts.map(({ name, role, password, passwordFile = '' }) => ({
+      name,
+      role,
+      ...(password === undefined
+        ? plainOf(resolve(dirname(file), passwordFile), readGiven, key)
+        : { password: { hash: password }, stamp: stampOf(password) }),
     })),
     ...(oidc ? { issuer: oidc } : {}),
   };
@@ -95,13 +117,20 @@ function peopleIn(file: string, bytes: Buffer): People {
 function adminOf(file: string, isGiven: boolean, key: Uint8Array, log: Logger): Account {
   if (!isGiven && !existsSync(file))
     log.info({ file, account: ADMIN }, 'the password of the first account was made: it is in this file');
-  const bytes = isGiven ? readGiven(file) : ownFile(file, () => `${randomBytes(18).toString('base64url')}\n`);
-  const plain = bytes.toString('utf8').replace(/\r?\n$/, '');
+  const read = isGiven ? readGiven : () => ownFile(file, () => `${randomBytes(18).toString('base64url')}\n`);
+  return { name: ADMIN, role: 'admin', ...plainOf(file, read, key) };
+}
+
+/** A password that a file holds as it is. */
+function plainOf(file: string, read: (file: string) => Buffer, key: Uint8Array): Pick<Account, 'password' | 'stamp'> {
+  const plain = read(file)
+    .toString('utf8')
+    .replace(/\r?\n$/, '');
   if (plain.length < MIN_PASSWORD)
     throw new AppError('config.invalid', `${file} must hold a password of at least ${MIN_PASSWORD} characters`);
   // Keyed: a stamp is in every token.
   const stamp = createHmac('sha256', key).update(`password ${plain}`).digest('base64url').slice(0, 16);
-  return { name: ADMIN, role: 'admin', password: { plain }, stamp };
+  return { password: { plain }, stamp };
 }
 
 /** The hash has a salt, so this tells nothing of the password. */

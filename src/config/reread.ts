@@ -7,14 +7,19 @@ export class Reread<T> {
   readonly #files: readonly string[];
   readonly #read: () => T;
   readonly #log: Logger;
+  readonly #onChange: () => void;
   #seen: string;
   #value: T;
 
-  /** @param read throws for a file that cannot be used: the program does not start with it */
-  constructor(files: readonly string[], read: () => T, log: Logger) {
+  /**
+   * @param read throws for a file that cannot be used: the program does not start with it
+   * @param onChange is called after each other reading that could be used
+   */
+  constructor(files: readonly string[], read: () => T, log: Logger, onChange: () => void = () => {}) {
     this.#files = files;
     this.#read = read;
     this.#log = log;
+    this.#onChange = onChange;
     this.#value = read();
     this.#seen = this.#state();
   }
@@ -27,6 +32,7 @@ export class Reread<T> {
     try {
       this.#value = this.#read();
       this.#log.info({ files: this.#files }, 'read again');
+      this.#onChange();
     } catch (error) {
       this.#log.error(
         { files: this.#files, reason: messageOf(error) },

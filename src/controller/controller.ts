@@ -1,4 +1,4 @@
-import type { CleanupResult } from '../core/api.ts';
+import type { CleanupPreview, CleanupResult } from '../core/api.ts';
 import { messageOf, StoreEmptied } from '../core/errors.ts';
 import type { ServerName, SessionId } from '../core/ids.ts';
 import type { Lease } from '../core/lease.ts';
@@ -113,6 +113,18 @@ export class Controller {
     return result;
   }
 
+  /** What `cleanup` would end now. Throws `StoreUnavailable`, `runtime.unavailable`. */
+  async foresee(owner?: string): Promise<CleanupPreview> {
+    const actual = await this.#instances.list();
+    const records = await this.#reconciler.rebuild.list(actual);
+    const sessions = [...records.values()].filter((record) => this.#isLeft(record, owner)).map(({ id }) => id);
+    const orphans = this.#orphans(actual, records).filter(({ labels }) => isOf(labels.owner, owner));
+    return {
+      sessions,
+      orphans: orphans.map(({ name, labels: { session, server } }) => ({ session, server, instance: name })),
+    };
+  }
+
   /** False: it could not be done. */
   async #runPass(): Promise<boolean> {
     try {
@@ -134,11 +146,10 @@ export class Controller {
     this.#listed = true;
     const { rebuild, admission } = this.#reconciler;
     const records = await rebuild.list(actual);
-    const orphans = orphansAmong(actual, records).filter((instance) => !rebuild.isSpared(instance));
+    const orphans = this.#orphans(actual, records);
     const sessions: SessionId[] = [];
     for (const record of records.values()) {
-      if ((owner !== undefined && record.owner !== owner) || !this.#isAbandoned(record)) continue;
-      if (await this.#end(record, by)) sessions.push(record.id);
+      if (this.#isLeft(record, owner) && (await this.#end(record, by))) sessions.push(record.id);
     }
     for (const id of sessions) {
       records.delete(id);
@@ -147,7 +158,7 @@ export class Controller {
     this.#survey.sawAll(records);
     const isEnding = ({ labels }: Instance) => this.#serial.isBusy(keyOf(labels.session, labels.server));
     this.#measured.passed({ records, actual, orphans, isEnding, began, ...admission.load });
-    const own = orphans.filter(({ labels }) => owner === undefined || labels.owner === owner);
+    const own = orphans.filter(({ labels }) => isOf(labels.owner, owner));
     return { result: { sessions, orphans: own.length }, actual, work: this.#enqueue(records, actual) };
   }
 
@@ -183,7 +194,14 @@ export class Controller {
     return record && this.#reconciler.rest.dueAt(record, name);
   }
 
-  #isAbandoned({ keep, terminal }: SessionRecord): boolean {
+  /** Instances that belong to no session, and are not spared. */
+  #orphans(actual: ReadonlyMap<string, Present>, records: ReadonlyMap<SessionId, SessionRecord>): Instance[] {
+    return orphansAmong(actual, records).filter((instance) => !this.#reconciler.rebuild.isSpared(instance));
+  }
+
+  /** Whether it is this owner's, or anybody's, and its terminal is gone. */
+  #isLeft({ keep, terminal, owner: whose }: SessionRecord, owner: string | undefined): boolean {
+    if (!isOf(whose, owner)) return false;
     if (keep || !terminal.leader || terminal.host !== this.#options.hostname) return false;
     return this.#options.isTerminalGone(terminal);
   }
@@ -290,6 +308,9 @@ export class Controller {
     this.#options.log.warn({ reason: messageOf(error) }, outage ?? 'reconciling failed');
   }
 }
+
+/** @param owner absent: anybody */
+const isOf = (whose: string, owner: string | undefined): boolean => owner === undefined || whose === owner;
 
 /** A look at everything. */
 interface Pass {

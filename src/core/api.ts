@@ -18,6 +18,7 @@ import type { Terminal } from './session.ts';
  * | `PUT /api/sessions/{id}/log-level` `SetLogLevel` | owner or session token | 200 `LogLevelSet` |
  * | `GET /api/sessions/{id}/events?after=&limit=` | owner or session token | 200 `Page<LifecycleEvent>` (operations.ts) |
  * | `POST /api/cleanup` | owner | 200 `CleanupResult` |
+ * | `GET /api/cleanup` | owner | 200 `CleanupPreview`: what that would do |
  *
  * `Authorization: Bearer` carries the owner's credential, the session's token, or a person's (docs/admin-api.md): of an admin,
  * who may do everything; an operator, who may look; a developer, whose own sessions these are.
@@ -94,6 +95,19 @@ export interface CleanupResult {
   readonly sessions: readonly SessionId[];
   /** Instances ended because they belong to no session. */
   readonly orphans: number;
+}
+/** What a cleanup would end now. */
+export interface CleanupPreview {
+  /** Sessions whose terminal is gone. */
+  readonly sessions: readonly SessionId[];
+  /** Instances that run and belong to no session. */
+  readonly orphans: readonly OrphanView[];
+}
+export interface OrphanView {
+  readonly session: SessionId;
+  readonly server: ServerName;
+  /** Process id, container id or Pod name. */
+  readonly instance: string;
 }
 /**
  * A line of a session's log: what a server wrote to stderr, or what its host has to say. `since` is a time, RFC 3339 or

@@ -1,4 +1,4 @@
-import type { CleanupResult } from './api.ts';
+import type { CleanupPreview, CleanupResult } from './api.ts';
 
 /** What the API asks of the controller that is in charge, wherever it runs. All else goes through the store. */
 export interface ControllerCalls {
@@ -8,4 +8,6 @@ export interface ControllerCalls {
    * Throws `StoreUnavailable`; `server.busy` if no controller answers; what kept an instance from being stopped.
    */
   cleanup(owner?: string): Promise<CleanupResult>;
+  /** What `cleanup` would end now; nothing is ended. Throws as it does. */
+  foresee(owner?: string): Promise<CleanupPreview>;
 }

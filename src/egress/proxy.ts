@@ -8,6 +8,7 @@ import { authorityOf, EGRESS_REASONS, type EgressClaims, type EgressReason } fro
 import { AppError, messageOf } from '../core/errors.ts';
 import { joinStreams } from '../core/join-streams.ts';
 import type { Logger } from '../core/logger.ts';
+import { counted } from '../core/words.ts';
 import { type Dialer, EgressRefused } from './dialer.ts';
 import { type Refusal, RefusalLog } from './refusal-log.ts';
 import { Tally } from './tally.ts';
@@ -140,7 +141,10 @@ export class EgressProxy {
     const key = `${session}/${server}`;
     const count = this.#instances.get(key) ?? 0;
     if (count >= this.#options.connections)
-      throw new EgressRefused('limit', `This server has ${count} connections already: it must close one first`);
+      throw new EgressRefused(
+        'limit',
+        `This server has ${counted(count, 'connection')} already: it must close one first`,
+      );
     this.#instances.set(key, count + 1);
     client.once('close', () => {
       const left = (this.#instances.get(key) ?? 1) - 1;

@@ -43,6 +43,7 @@ export function adminPlane(parts: Parts, { rawStore, here, ...use }: AdminPlaneU
     },
     deployment.key,
     log,
+    parts.onReread,
   );
   const keys = openSigningKeys(
     { state: config.state, ...(adminKeys ? { given: adminKeys } : {}) },

@@ -184,7 +184,7 @@ function apiOf(
     trustedProxies: parts.config.http.trustedProxies,
     owner: { name: OWNER, credential: parts.deployment.credential },
     guard: parts.config.http,
-    cleanup: (owner) => controller.cleanup(owner),
+    controller,
     endpoints: ENDPOINTS,
   });
 }

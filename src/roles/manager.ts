@@ -1,13 +1,15 @@
 import { dirname } from 'node:path';
 import { removeManagerFile, writeManagerFile } from '../config/manager-file.ts';
 import type { Config } from '../config.ts';
+import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
+import { keepConfiguration } from './configurations.ts';
 import { controlPlane } from './control-plane.ts';
 import { dataPlane } from './data-plane.ts';
 import { takeLeases } from './leases.ts';
 import { drain, httpServer, listen } from './listen.ts';
 import { showMetrics } from './metrics-endpoint.ts';
-import { assemble } from './parts.ts';
+import { assemble, type Parts } from './parts.ts';
 import { Presence } from './presence.ts';
 import type { Running } from './run.ts';
 
@@ -22,7 +24,8 @@ const DRAIN_MS = 2000;
 export async function startManager(config: Config, main: string, log: Logger): Promise<Running> {
   await using held = new AsyncDisposableStack();
   const lease = held.use(await takeLeases(config));
-  const parts = await assemble('serve', config, { root: dirname(dirname(main)), log, held });
+  const assembled = await assemble('serve', config, { root: dirname(dirname(main)), log, held });
+  const parts = { ...assembled, onReread: () => keep(assembled) };
   const controller = await controlPlane(parts, lease, [process.execPath, main, 'host']);
   const gateway = dataPlane(parts, controller, held);
   const server = httpServer(gateway.listener);
@@ -46,7 +49,18 @@ export async function startManager(config: Config, main: string, log: Logger): P
   });
   writeManagerFile(config.state, { url, pid: process.pid });
   held.defer(() => removeManagerFile(config.state, process.pid));
+  keep(parts);
   log.info({ url, ...shown, version: parts.version, epoch: lease.epoch }, 'ready');
   const all = held.move();
   return { url, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+/** It works, so it can be gone back to. That it cannot be kept is no reason not to serve. */
+function keep({ config, catalogue, clock, log }: Parts): void {
+  try {
+    const kept = keepConfiguration(config, catalogue, clock.now());
+    if (kept) log.info({ version: kept.number }, 'the configuration was kept');
+  } catch (error) {
+    log.warn({ reason: messageOf(error) }, 'the configuration could not be kept');
+  }
 }

@@ -56,6 +56,8 @@ export interface Parts {
   readonly gatewayMeter: PromGatewayMeter;
   /** Absent: nothing is traced. */
   readonly traces?: Traces;
+  /** Called when a file that configures it was read again, and can be used. */
+  readonly onReread?: () => void;
 }
 
 /**
@@ -115,7 +117,7 @@ async function openTraces(
 }
 
 /** The shipped catalogue and, laid over it, the user's own, which must be there if the configuration names it. */
-function catalogueFiles({ state, catalogue }: Config, root: string): string[] {
+export function catalogueFiles({ state, catalogue }: Pick<Config, 'state' | 'catalogue'>, root: string): string[] {
   const own = catalogue ?? join(state, 'catalogue.json');
   const shipped = join(root, 'config', 'catalogue.json');
   return catalogue !== undefined || existsSync(own) ? [shipped, own] : [shipped];

@@ -3,6 +3,7 @@ import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ownDirectory } from '../config/own-file.ts';
+import { mistypedVariables } from '../config/variables.ts';
 import type { Config } from '../config.ts';
 import { loadConfig } from '../config.ts';
 import { AppError } from '../core/errors.ts';
@@ -24,6 +25,8 @@ export interface Role {
   readonly start: (config: Config, log: Logger) => Promise<Running>;
   /** The log is kept in files of the state directory, too: it is a person's own machine. */
   readonly logFiles?: true;
+  /** What else there is to say when its configuration keeps it from starting; undefined: nothing. */
+  readonly advice?: () => string | undefined;
   /** What people read once it serves; in a container the log alone says it, since nothing but JSON is to be read there. */
   readonly greeting: (url: string) => string;
 }
@@ -40,6 +43,7 @@ export async function runRole(role: Role, argv: string[]): Promise<number> {
   try {
     const config = configFrom(role.name, argv);
     const log = openLog(role, config);
+    for (const text of mistypedVariables(process.env)) log.warn({}, text);
     await using running = await role.start(config, log);
     if (role.logFiles || process.stdout.isTTY) process.stdout.write(`${role.greeting(running.url)}\n`);
     // What was compiled until now is what the next start needs.
@@ -48,7 +52,8 @@ export async function runRole(role: Role, argv: string[]): Promise<number> {
     log.info({}, 'ending');
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    process.stderr.write(`mcp-session-manager: ${error.message}\n`);
+    const advice = error.code === 'config.invalid' ? role.advice?.() : undefined;
+    process.stderr.write(`mcp-session-manager: ${error.message}\n${advice ? `${advice}\n` : ''}`);
     return 1;
   }
   return 0;

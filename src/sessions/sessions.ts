@@ -13,6 +13,7 @@ import {
   withServer,
 } from '../core/session.ts';
 import type { SessionStore } from '../core/store.ts';
+import { counted } from '../core/words.ts';
 import {
   type AwaitContext,
   awaitRecord,
@@ -249,14 +250,18 @@ export class Sessions {
     }
     if (waiting >= startQueue) {
       this.#meter.sessionTurnedAway();
-      throw new AppError('session.quota', `${waiting} servers wait for a place to run already: try again later`, {
-        retryAfter: 10,
-      });
+      throw new AppError(
+        'session.quota',
+        `${counted(waiting, 'server waits', 'servers wait')} for a place to run already: try again later`,
+        {
+          retryAfter: 10,
+        },
+      );
     }
     if (own < sessionsPerOwner) return;
     throw new AppError(
       'session.quota',
-      `There are ${sessionsPerOwner} sessions already, which is the limit: end one, or run \`mcp-session-manager cleanup\` to end those whose terminal is gone`,
+      `There ${sessionsPerOwner === 1 ? 'is' : 'are'} ${counted(sessionsPerOwner, 'session')} already, which is the limit: end one, or run \`mcp-session-manager cleanup\` to end those whose terminal is gone`,
       { retryAfter: 60 },
     );
   }

@@ -1,4 +1,7 @@
 /** The command line as a program of its own, so that shells can run it without a build. */
 import { runCli } from '../../src/cli/main.ts';
+import { openConfigurations } from '../../src/roles/configurations.ts';
 
-process.exitCode = await runCli(process.argv.slice(2));
+const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
+
+process.exitCode = await runCli(process.argv.slice(2), async () => openConfigurations(MAIN));

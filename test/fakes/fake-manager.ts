@@ -26,6 +26,8 @@ export class FakeManager implements AsyncDisposable {
   readonly stateDirectory: string;
   readonly seen: Seen[] = [];
   readonly sessions = new Map<string, SessionView>();
+  /** Ids of those that a cleanup would end. */
+  abandoned: readonly string[] = [];
   variables = ['FAKE_HOST', 'FAKE_TOKEN'];
   /** What every new session's servers look like. */
   servers: ServerView[] = [{ name: 'filesystem', state: 'ready', instance: '4711' }];
@@ -127,6 +129,8 @@ export class FakeManager implements AsyncDisposable {
       const servers = Object.entries(this.launches).map(([name, launch]) => ({ name, ...launch }));
       return [200, { servers: servers.map((server) => ({ ...server, variables: this.variables })) }];
     }
+    const orphan = { session: 'gone-aaaaaaaaaaaaaaaa', server: 'filesystem', instance: '4712' };
+    if (what === 'cleanup' && method === 'GET') return [200, { sessions: this.abandoned, orphans: [orphan] }];
     if (what === 'cleanup') return [200, { sessions: [...this.sessions.keys()], orphans: 2 }];
     if (id === '' && method === 'GET') return [200, { sessions: [...this.sessions.values()] }];
     if (id === '') return this.#open(body);

@@ -88,7 +88,7 @@ describe('what operators look at and do', () => {
     await server.plane.clock.advance(600_000);
     const all = await post('/sessions/refresh', 'olga', {});
     const at = new Date(server.plane.clock.now()).toISOString();
-    expect(all.json).toEqual({ message: '1 sessions were refreshed', refreshed_at: at, total_sessions: 1 });
+    expect(all.json).toEqual({ message: '1 session was refreshed', refreshed_at: at, total_sessions: 1 });
     expect(await server.plane.store.deadline(id)).toBe(server.plane.clock.now() + 1_800_000);
     const one = await post('/sessions/refresh', 'olga', { session_id: id });
     expect(one.json).toEqual({ message: `Session ${id} was refreshed`, updated_at: at });
@@ -96,6 +96,9 @@ describe('what operators look at and do', () => {
     expect(recovered.json).toMatchObject({ old_session_id: id, new_session_id: id, restarted: [] });
     expect(recovered.json.instructions).toBeTruthy();
     server.plane.deadLeaders.add(100);
+    const preview = (as: string) => call('GET', '/admin/api/sessions/cleanup', { as });
+    expect((await preview('olga')).json).toEqual({ sessions: [id], orphans: [] });
+    expect((await preview('dora')).json).toEqual({ sessions: [id], orphans: [] });
     const cleanup = await call('POST', '/admin/api/sessions/cleanup', { as: 'olga' });
     expect(cleanup).toMatchObject({
       status: 200,
@@ -282,6 +285,7 @@ describe('who may do what', () => {
       ['GET', '/admin/api/audit', [200, 403, 403]],
       ['GET', '/admin/api/users', [200, 403, 403]],
       ['POST', '/admin/api/sessions/refresh', [200, 200, 404], { body: { session_id: other } }],
+      ['GET', '/admin/api/sessions/cleanup', [200, 200, 200]],
       ['POST', '/admin/api/sessions/cleanup', [200, 200, 200]],
       ['POST', '/admin/api/sessions/recover', [200, 403, 404], { body: { old_session_id: other } }],
       ['POST', '/admin/api/replicas/x/drain', [404, 403, 403]],

@@ -29,6 +29,9 @@ const onlySession = () => {
   return session;
 };
 
+/** What `init` gives a shell to evaluate when it fails. */
+const EXIT_3 = "sh -c 'exit 3'\n";
+
 describe('init', () => {
   it('makes the session, exports it and tells the reader of its servers, never of its token', async () => {
     manager.servers = [
@@ -67,11 +70,11 @@ describe('init', () => {
     expect(manager.sessions.size).toBe(2);
   });
 
-  it('writes no shell code when it fails', async () => {
+  it('writes no shell code but its exit code when it fails', async () => {
     const { code, stdout, stderr } = await run('init --workspace /refused');
     expect({ code, stdout, stderr }).toEqual({
       code: 4,
-      stdout: '',
+      stdout: "sh -c 'exit 4'\n",
       stderr: 'mcp-session-manager: this workspace is outside\n',
     });
   });
@@ -86,7 +89,7 @@ describe('a manager that cannot be used', () => {
   it.each(['init', 'status', 'headers', 'stop --all', 'cleanup', 'end'])('is reported by %s', async (command) => {
     await manager.stop();
     const { code, stdout, stderr } = await run(command);
-    expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
+    expect({ code, stdout }).toEqual({ code: 3, stdout: command === 'init' ? EXIT_3 : '' });
     expect(stderr).toMatch(/^mcp-session-manager: the manager is not running: .*npm start.*\n$/);
     await manager.listen();
   });
@@ -95,7 +98,7 @@ describe('a manager that cannot be used', () => {
     await rm(join(manager.stateDirectory, 'manager.json'));
     for (const command of ['init', 'mcp-config --write', 'end']) {
       const { code, stdout, stderr } = await run(command);
-      expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
+      expect({ code, stdout }).toEqual({ code: 3, stdout: command === 'init' ? EXIT_3 : '' });
       expect(stderr).toMatch(/the manager is not running: there is no .*manager\.json\. .*npm start/);
     }
   });
@@ -235,7 +238,8 @@ describe('servers and sessions', () => {
   ])('"%s" says in one line what is wrong', async (command, expected, message) => {
     await run('init --shell bash');
     const { code, stdout, stderr } = await run(command);
-    expect({ code, stdout }).toEqual({ code: expected, stdout: '' });
+    const failed = command.startsWith('init ') ? `sh -c 'exit ${expected}'\n` : '';
+    expect({ code, stdout }).toEqual({ code: expected, stdout: failed });
     expect(stderr).toMatch(/^mcp-session-manager: [^\n]+\n$/);
     expect(stderr).toContain(message);
   });
@@ -284,16 +288,21 @@ describe('servers and sessions', () => {
     expect(JSON.parse((await run('cleanup --json')).stdout)).toEqual(json);
   });
 
-  it('would be cleaned up: those of dead terminals of this machine', async () => {
-    await run('init --shell bash --keep', { leader: 51 });
+  it('would be cleaned up: what the manager says, sessions and servers without one, and nothing is ended', async () => {
+    await run('init --shell bash', { leader: 51 });
     await run('init --shell bash', { leader: 52 });
-    await run('init --shell bash', { leader: 53 });
-    const [, dead] = manager.sessions.keys();
-    const { io, written } = cliIo({ cwd: folder, env: manager.env });
-    const processes = { ...io.processes, isAlive: ({ pid }: { pid: number }) => pid === 53 };
-    expect(await runCli(['cleanup', '--dry-run'], { ...io, processes })).toBe(0);
-    expect(written.stdout).toMatch(new RegExp(`^would end: ${dead}, .*\nsessions that would be ended: 1; .*\n$`));
-    expect(manager.sessions.size).toBe(3);
+    const [, dead = ''] = manager.sessions.keys();
+    manager.abandoned = [dead];
+    const { stdout } = await run('cleanup --dry-run');
+    expect(stdout.split('\n')).toEqual([
+      expect.stringMatching(`^would end: ${dead}, terminal .*, servers filesystem$`),
+      'would end: filesystem (4712), of session gone-aaaaaaaaaaaaaaaa, which is over',
+      'that would end 1 session, and 1 server without a session',
+      '',
+    ]);
+    const json = JSON.parse((await run('cleanup --dry-run --json')).stdout);
+    expect(json).toMatchObject({ dryRun: true, sessions: [dead], orphans: 1, servers: [{ instance: '4712' }] });
+    expect(manager.sessions.size).toBe(2);
     expect(manager.requests('POST', '/api/cleanup')).toHaveLength(0);
   });
 

@@ -76,6 +76,13 @@ describe('doctor', () => {
     ]);
   });
 
+  it('finds a variable that was mistyped', async () => {
+    const { code, of } = await diagnosis({ MCP_SESSION_MANAGER_IDLE_TLL: '1h' });
+    expect(code).toBe(0);
+    const text = expect.stringContaining('did you mean MCP_SESSION_MANAGER_IDLE_TTL?');
+    expect(of('configuration')).toEqual([expect.objectContaining({ status: 'warning', text })]);
+  });
+
   it.each([
     [-3_600_000, 'problem'],
     [3_600_000, 'problem'],

@@ -219,7 +219,8 @@ describe('users', () => {
     expect(await run('users')).toMatchObject({ stdout: 'USER   ROLE\nadmin  admin\nann    operator\n' });
     const written = await accounts();
     expect(JSON.stringify(written)).not.toContain(PASSWORD);
-    expect(await verifyPassword('made by the manager', written.accounts[0].password)).toBe(true);
+    const passwordFile = join(manager.stateDirectory, 'admin-password');
+    expect(written.accounts[0]).toEqual({ name: 'admin', role: 'admin', passwordFile });
     expect(await verifyPassword(PASSWORD, written.accounts[1].password)).toBe(true);
     expect((await stat(join(manager.stateDirectory, 'accounts.json'))).mode & 0o777).toBe(0o600);
   });

@@ -73,6 +73,24 @@ requires('tmux')('on a screen', () => {
     expect(terminal.screen()).not.toContain('opening a session');
   });
 
+  it('logs show that they wait for the manager', async () => {
+    using terminal = open();
+    terminal.type(`${RUN} init --lazy; clear`);
+    const id = await eventually('a session', async () => [...manager.sessions.keys()][0]);
+    let answer = () => {};
+    manager.handlers.set(`GET /api/sessions/${id}/logs`, (_, response) => {
+      answer = () => {
+        response.flushHeaders();
+        response.write('{"time":1,"server":"filesystem","stream":"stderr","text":"hello there"}\n');
+      };
+    });
+    terminal.type(`${RUN} logs -f`);
+    await shows(terminal, /asking the manager \(\ds\)/);
+    answer();
+    await shows(terminal, /filesystem hello there/);
+    expect(terminal.screen()).not.toContain('asking the manager');
+  });
+
   it('login asks for the password without showing it, and ends', async () => {
     using terminal = open();
     const issued = { token: 'a.b.c', expires_in: 900, refresh_token: 'r', role: 'admin' };

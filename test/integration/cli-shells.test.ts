@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -59,6 +60,20 @@ const SHELLS: ShellCase[] = [
     trap: 'function leave --on-event fish_exit; printf "it\'s 3" >kept; end',
   },
 ];
+
+for (const { name, need, command, init } of SHELLS) {
+  requires(need)(`${name}, when init fails`, () => {
+    it('has its exit code', async () => {
+      await manager.stop();
+      const said = join(folder, 'said');
+      const [shell = '', ...options] = command;
+      const code = `${init}; ${name === 'fish' ? 'set c $status' : 'c=$?'}; printf "%s" $c >${said}`;
+      const env = { ...process.env, ...manager.env, MCP_SESSION_MANAGER_BIN: launcher() };
+      spawnSync(shell, [...options, '-c', code], { env, cwd: folder });
+      expect(await readFile(said, 'utf8')).toBe('3');
+    });
+  });
+}
 
 let manager: FakeManager;
 let folder: string;

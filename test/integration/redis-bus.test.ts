@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { CleanupResult } from '../../src/core/api.ts';
+import type { CleanupPreview, CleanupResult } from '../../src/core/api.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { AppError, StoreUnavailable } from '../../src/core/errors.ts';
 import { RedisBus } from '../../src/store/redis/bus.ts';
@@ -89,6 +89,8 @@ requires('redis')('calls of the controller over Redis', () => {
   const remote = (answerMs = 10_000) =>
     new RemoteController({ bus: bus(), deployment: 'd', clock: systemClock, answerMs });
   const RESULT: CleanupResult = { sessions: [id], orphans: 2 };
+  const PREVIEW: CleanupPreview = { sessions: [], orphans: [{ session: id, server: 'filesystem', instance: '7' }] };
+  const foresee = async () => PREVIEW;
 
   /** Asks until the subscriptions of both sides are there. */
   const answered = (gateway: RemoteController) => eventually('an answer', () => gateway.cleanup('ada'));
@@ -100,15 +102,18 @@ requires('redis')('calls of the controller over Redis', () => {
         asked.push(owner);
         return RESULT;
       },
+      foresee,
     };
     using _answers = answerCalls(bus(), 'd', controller);
     expect(await answered(remote())).toEqual(RESULT);
+    const asker = remote();
+    expect(await eventually('a preview', () => asker.foresee('ada'))).toEqual(PREVIEW);
     expect(new Set(asked)).toEqual(new Set(['ada']));
   });
 
   it('fail as they did there', async () => {
     const refusal = new AppError('server.busy', 'Process 7 does not end');
-    using _answers = answerCalls(bus(), 'd', { cleanup: () => Promise.reject(refusal) });
+    using _answers = answerCalls(bus(), 'd', { cleanup: () => Promise.reject(refusal), foresee });
     const gateway = remote();
     await eventually('its words', () =>
       gateway.cleanup('ada').then(
@@ -134,7 +139,7 @@ requires('redis')('calls of the controller over Redis', () => {
 
   it('are no longer answered by one that has lost the lease', async () => {
     const gateway = remote();
-    const answers = answerCalls(bus(), 'd', { cleanup: async () => RESULT });
+    const answers = answerCalls(bus(), 'd', { cleanup: async () => RESULT, foresee });
     expect(await answered(gateway)).toEqual(RESULT);
     answers[Symbol.dispose]();
     await eventually('nobody listens', () =>

@@ -39,7 +39,7 @@ class ApiServer implements AsyncDisposable {
       owner: { name: 'owner', credential: CREDENTIAL },
       guard: { allowedHosts: ['127.0.0.1'], allowedOrigins: ['127.0.0.1'] },
       views: new SessionViews({ store, hosts, keys, clock, statusMs: 500 }),
-      cleanup: (owner) => plane.controller.cleanup(owner),
+      controller: plane.controller,
       notReady: () => api.notReady(),
       health: async () => api.health,
       version: '1.2.3',
@@ -201,6 +201,7 @@ describe('session API: the way through', () => {
     const { json } = await api.call('GET', '/api/sessions');
     expect((json as SessionList).sessions).toEqual([session]);
     api.plane.deadLeaders.add(100);
+    expect((await api.call('GET', '/api/cleanup')).json).toEqual({ sessions: [session.id], orphans: [] });
     expect((await api.call('POST', '/api/cleanup')).json).toEqual({ sessions: [session.id], orphans: 0 });
     const other = await api.open({ keep: true });
     expect((await api.call('GET', `/api/sessions/${other.session.id}`, { bearer: token })).status).toBe(404);
@@ -310,6 +311,7 @@ describe('session API: refusals', () => {
       ['GET', '/api/sessions'],
       ['POST', '/api/sessions'],
       ['GET', '/api/catalogue'],
+      ['GET', '/api/cleanup'],
       ['POST', '/api/cleanup'],
     ] as const)
       expect((await api.call(method, path, { bearer: token })).json.error.code, path).toBe('auth.forbidden');

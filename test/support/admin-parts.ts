@@ -67,7 +67,7 @@ export class AdminParts implements AsyncDisposable {
       clock,
       sessions: plane.sessions,
       signals: plane.signals,
-      controller: { cleanup: (owner) => plane.controller.cleanup(owner) },
+      controller: plane.controller,
       view: (record) => views.of(record),
       health: this.health,
       tokens: this.tokens,

@@ -36,7 +36,7 @@ export class AdminServer implements AsyncDisposable {
       owner: { name: 'owner', credential: CREDENTIAL },
       guard: { allowedHosts: ['127.0.0.1'], allowedOrigins: ['127.0.0.1'] },
       views: new SessionViews({ store, hosts, keys, clock, statusMs: 500 }),
-      cleanup: (owner) => controller.cleanup(owner),
+      controller,
       notReady: async () => undefined,
       version: '1.2.3',
       endpoints: { mcp: '/mcp' },

@@ -1,7 +1,11 @@
 import { PassThrough, Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import type { CliIo } from '../../src/cli/io.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { ProcessTable } from '../../src/os/process-table.ts';
+import { configurationsAt } from '../../src/roles/configurations.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** A terminal for the command line: everything that makes it can be set. */
 export interface FakeTerminal {
@@ -49,6 +53,8 @@ export function cliIo(terminal: FakeTerminal = {}) {
     processes: processesOn('tty' in terminal ? terminal.tty : '/dev/pts/7', terminal.leader ?? 50),
     clock: systemClock,
     random: () => 0,
+    configurations: async () =>
+      configurationsAt({ env: terminal.env ?? {}, cwd: terminal.cwd ?? '/work space', uid: 1000 }, ROOT, systemClock),
   };
   return { io, written };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Outage } from '../../src/cli/bridge/outage.ts';
 import { Patience } from '../../src/cli/bridge/patience.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
@@ -8,10 +9,12 @@ const ERROR = new Error('not there');
 describe('patience', () => {
   const make = (limitMs: number, random = 0.5) => {
     const clock = new FakeClock();
+    const told: string[] = [];
     const patience = new Patience(
       clock,
       () => random,
       () => limitMs,
+      new Outage(clock, (text) => told.push(text)),
     );
     /** Waits once; what it waited, milliseconds, or what it was rejected with. */
     const wait = async (leastMs = 0): Promise<unknown> => {
@@ -23,8 +26,21 @@ describe('patience', () => {
       for (let ms = 0; ms < 20_000; ms += 50) await clock.advance(50);
       return waited;
     };
-    return { clock, patience, wait };
+    return { clock, patience, wait, told };
   };
+
+  it('tells people once that nothing answers, after some seconds, and again in the next outage', async () => {
+    const { patience, wait, told } = make(Number.POSITIVE_INFINITY);
+    await wait();
+    patience.renew();
+    await wait();
+    expect(told).toEqual([]);
+    for (let i = 0; i < 5; i += 1) await wait();
+    expect(told).toEqual(['not there; trying again until it answers']);
+    patience.answered();
+    for (let i = 0; i < 5; i += 1) await wait();
+    expect(told).toHaveLength(2);
+  });
 
   it('waits longer from failure to failure, with jitter, and as long as it was asked to', async () => {
     const { patience, wait } = make(Number.POSITIVE_INFINITY);

@@ -544,6 +544,7 @@ describe('Controller: terminals', () => {
     const elsewhere = await p.open({ terminal: { name: 'a', host: 'desk', leader: { pid: 1, startedAt: '1' } } });
     const unknown = await p.open({ terminal: { name: 'notty', host: 'laptop' } });
     p.deadLeaders.add(1).add(2);
+    expect(await p.controller.foresee('owner')).toEqual({ sessions: [dead.id], orphans: [] });
     const left = (await p.controller.cleanup('owner')).sessions;
     expect(left).toEqual([dead.id]);
     const ids = (await p.sessions.list('owner')).map(({ id }) => id).sort();
@@ -561,6 +562,10 @@ describe('Controller: terminals', () => {
     const other = await p.open({}, 2);
     p.signals.lost = true;
     await p.sessions.end(id);
+    expect(p.runtime.size).toBe(4);
+    const orphans = ['filesystem', 'proxmox'].map((server) => ({ session: id, server, instance: expect.any(String) }));
+    expect(await p.controller.foresee('owner')).toEqual({ sessions: [], orphans });
+    expect(await p.controller.foresee('somebody else')).toEqual({ sessions: [], orphans: [] });
     expect(p.runtime.size).toBe(4);
     expect(await p.controller.cleanup('owner')).toEqual({ sessions: [], orphans: 2 });
     expect(p.runtime.running()).toEqual([`${other.id}/filesystem/1`, `${other.id}/proxmox/1`]);

@@ -3,10 +3,11 @@ import { AppError } from '../../core/errors.ts';
 import type { SessionId } from '../../core/ids.ts';
 import { type Person, ROLES } from '../../core/people.ts';
 import type { SessionRecord } from '../../core/session.ts';
+import { counted } from '../../core/words.ts';
 import { eachOf } from '../each-of.ts';
 import type { AdminOptions } from '../options.ts';
 import { type AdminRoute, type Call, route } from '../route.ts';
-import { cleanup, message, recovery, sessionId } from '../schemas.ts';
+import { cleanup, cleanupPreview, message, recovery, sessionId } from '../schemas.ts';
 import { phaseOf } from '../server-counts.ts';
 
 /** Sessions that are touched at once. */
@@ -14,7 +15,7 @@ const AT_ONCE = 16;
 
 /** Keeps sessions alive, gets them back, ends what nobody needs. */
 export function sessionCareRoutes(options: AdminOptions): AdminRoute[] {
-  return [refreshRoute(options), cleanupRoute(options), recoverRoute(options)];
+  return [refreshRoute(options), cleanupRoute(options), foreseeRoute(options), recoverRoute(options)];
 }
 
 function refreshRoute({ store, signals, clock }: AdminOptions): AdminRoute {
@@ -48,7 +49,11 @@ function refreshRoute({ store, signals, clock }: AdminOptions): AdminRoute {
       await eachOf(ids, AT_ONCE, async (id) => {
         if (await refresh(id)) total += 1;
       });
-      return { message: `${total} sessions were refreshed`, refreshed_at: now(), total_sessions: total };
+      return {
+        message: counted(total, 'session was refreshed', 'sessions were refreshed'),
+        refreshed_at: now(),
+        total_sessions: total,
+      };
     },
   });
 }
@@ -63,7 +68,7 @@ function cleanupRoute({ controller, store }: AdminOptions): AdminRoute {
     body: z.strictObject({}),
     answer: cleanup,
     handle: async ({ person }: Call) => {
-      const { sessions, orphans } = await controller.cleanup(person?.role === 'developer' ? person.name : undefined);
+      const { sessions, orphans } = await controller.cleanup(ownerFor(person));
       let remaining = 0;
       for await (const record of store.list()) if (mayChange(person, record)) remaining += 1;
       const text = `Cleaned up ${sessions.length} terminated sessions`;
@@ -71,6 +76,24 @@ function cleanupRoute({ controller, store }: AdminOptions): AdminRoute {
     },
   });
 }
+
+function foreseeRoute({ controller }: AdminOptions): AdminRoute {
+  return route({
+    method: 'get',
+    path: '/sessions/cleanup',
+    operation: 'sessions.foresee-cleanup',
+    summary: 'What a cleanup would end now',
+    roles: ROLES,
+    answer: cleanupPreview,
+    handle: async ({ person }: Call) => {
+      const { sessions, orphans } = await controller.foresee(ownerFor(person));
+      return { sessions: [...sessions], orphans: [...orphans] };
+    },
+  });
+}
+
+/** Whose sessions are cleaned up; undefined: everybody's. */
+const ownerFor = (person: Person | undefined) => (person?.role === 'developer' ? person.name : undefined);
 
 function recoverRoute({ store, signals, sessions, operations }: AdminOptions): AdminRoute {
   return route({

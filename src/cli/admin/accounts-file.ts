@@ -1,6 +1,5 @@
 import { join, resolve } from 'node:path';
 import { AppError } from '../../core/errors.ts';
-import { hashPassword } from '../../core/password.ts';
 import type { Role } from '../../core/people.ts';
 import { stateDirectory } from '../../core/state-directory.ts';
 import { PRIVATE, readText, replaceFile } from '../replace-file.ts';
@@ -10,7 +9,9 @@ export interface WrittenAccount {
   readonly name: string;
   readonly role: Role;
   /** A hash (core/password.ts). */
-  readonly password: string;
+  readonly password?: string;
+  /** In place of it: a file with the password, relative to that of the accounts. */
+  readonly passwordFile?: string;
 }
 
 /** The file of accounts (docs/admin-api.md); fields that are not ours stay as they are. */
@@ -47,7 +48,8 @@ export async function writeAccounts(env: NodeJS.ProcessEnv, file: AccountsFile):
   await replaceFile(fileOf(env), `${JSON.stringify(file, null, 2)}\n`, PRIVATE);
 }
 
+/** Its password stays where it is: one that is written in another form would end the logins of the account. */
 async function firstAccount(env: NodeJS.ProcessEnv): Promise<WrittenAccount[]> {
-  const password = (await readText(join(stateDirectory(env), 'admin-password'))).replace(/\r?\n$/, '');
-  return password === '' ? [] : [{ name: ADMIN, role: 'admin', password: await hashPassword(password) }];
+  const file = join(stateDirectory(env), 'admin-password');
+  return (await readText(file)) === '' ? [] : [{ name: ADMIN, role: 'admin', passwordFile: file }];
 }

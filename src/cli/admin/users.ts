@@ -67,7 +67,9 @@ export async function addUser(
 export async function setPassword(io: CliIo, name: string, options: PasswordOptions): Promise<number> {
   await known(io, name);
   const password = await newPassword(io, options);
-  await change(io, (list) => list.map((account) => (account.name === name ? { ...account, password } : account)));
+  await change(io, (list) =>
+    list.map((account) => (account.name === name ? { name, role: account.role, password } : account)),
+  );
   io.stdout.write(`user ${oneLine(name)}: new password\n`);
   return 0;
 }

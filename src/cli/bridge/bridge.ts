@@ -7,6 +7,7 @@ import { LegacyEra } from './legacy/legacy-era.ts';
 import type { McpHttp } from './mcp-http.ts';
 import { isModern } from './modern/metadata.ts';
 import { ModernEra } from './modern/modern-era.ts';
+import { Outage } from './outage.ts';
 import { Patience } from './patience.ts';
 import { SessionToken } from './session-token.ts';
 
@@ -40,13 +41,14 @@ export class Bridge {
   constructor(options: BridgeOptions) {
     const { http, token, clock, random, timeoutMs, warn } = options;
     const stopped = this.#stopped.signal;
+    const outage = new Outage(clock, warn);
     this.#options = options;
     this.#context = {
       http,
       token: new SessionToken(token),
       timeoutMs,
       stopped,
-      patience: (limitMs = () => timeoutMs) => new Patience(clock, random, limitMs),
+      patience: (limitMs = () => timeoutMs) => new Patience(clock, random, limitMs, outage),
       write: (text) => options.write(text, stopped),
       warn,
     };

@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Backoff } from '../../core/retry.ts';
 import { backoffDelay } from '../../core/retry.ts';
+import type { Outage } from './outage.ts';
 
 const BACKOFF: Backoff = { baseMs: 100, maxMs: 5_000 };
 /** An answer that breaks off sooner is one more failure: the gateway that gave it may do so for ever. */
@@ -13,16 +14,18 @@ export class Patience {
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #limitMs: () => number;
+  readonly #outage: Outage;
   #failures = 0;
   /** Of the last sign of life; in the beginning, now. */
   #since: number;
   #answeredAt: number | undefined;
 
   /** @param limitMs milliseconds; may be infinite */
-  constructor(clock: Clock, random: () => number, limitMs: () => number) {
+  constructor(clock: Clock, random: () => number, limitMs: () => number, outage: Outage) {
     this.#clock = clock;
     this.#random = random;
     this.#limitMs = limitMs;
+    this.#outage = outage;
     this.#since = clock.now();
   }
 
@@ -34,6 +37,7 @@ export class Patience {
   /** The gateway begins to answer. */
   answered(): void {
     this.#answeredAt = this.#clock.now();
+    this.#outage.over();
   }
 
   /** Something new came: the next failure begins an outage of its own. */
@@ -52,6 +56,7 @@ export class Patience {
     this.#failures += 1;
     const left = this.#left();
     if (left <= 0) throw error;
+    this.#outage.failed(error, this.#since);
     const delay = leastMs + backoffDelay(BACKOFF, this.#failures, this.#random());
     await this.#clock.sleep(Math.min(delay, left), signal);
   }

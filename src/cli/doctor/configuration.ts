@@ -19,7 +19,11 @@ export async function checkConfiguration(io: CliIo): Promise<Finding[]> {
     jsonFile(catalogue || join(state, 'catalogue.json'), Boolean(catalogue), 'mcpServers'),
     jsonFile(join(state, 'accounts.json'), false, 'accounts'),
   ]);
-  const wrong = files.flat();
+  const mistyped = (await io.configurations()).mistypedVariables();
+  const wrong = [
+    ...files.flat(),
+    ...mistyped.map((text) => warning('configuration', text, 'mend its name, or unset it')),
+  ];
   const right = ok('configuration', `the files in ${state} can be read`);
   return [...(wrong.length > 0 ? wrong : [right]), ...(await checkClients(io))];
 }
@@ -33,7 +37,8 @@ async function jsonFile(file: string | undefined, required: boolean, section?: s
     return [problem('configuration', text, 'see docs/configuration.md')];
   } catch (error) {
     if (!required && (error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    return [problem('configuration', `${file}: ${messageOf(error)}`, 'mend the file, or remove it')];
+    const remedy = "mend the file: 'config check' says what is wrong, 'config rollback' takes the last change back";
+    return [problem('configuration', `${file}: ${messageOf(error)}`, remedy)];
   }
 }
 

@@ -1,4 +1,5 @@
 import { AppError, messageOf } from '../../core/errors.ts';
+import { counted } from '../../core/words.ts';
 import type { CliIo } from '../io.ts';
 import { requireSession } from '../session-access.ts';
 import { type Finding, ok, problem, skipped } from './finding.ts';
@@ -8,7 +9,7 @@ export async function checkSession(io: CliIo): Promise<Finding[]> {
   try {
     const { session } = await requireSession(io);
     const bad = session.servers.filter(({ state }) => state === 'failed' || state === 'failing');
-    if (bad.length === 0) return [ok('session', `${session.id}, ${session.servers.length} servers`)];
+    if (bad.length === 0) return [ok('session', `${session.id}, ${counted(session.servers.length, 'server')}`)];
     return bad.map(({ name, reason }) =>
       problem(
         'session',

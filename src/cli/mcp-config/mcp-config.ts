@@ -1,14 +1,12 @@
 import { join } from 'node:path';
-import { createTwoFilesPatch } from 'diff';
 import { AppError } from '../../core/errors.ts';
+import { difference } from '../difference.ts';
 import type { CliIo } from '../io.ts';
 import { jsonOutput } from '../json-output.ts';
 import { launcherPath } from '../launcher.ts';
 import { managerUrl } from '../manager-address.ts';
 import { readText } from '../replace-file.ts';
-import { paintFor } from '../screen.ts';
 import { checkedServer } from '../session-choice.ts';
-import { printable } from '../text.ts';
 import { undo, writeWithBackup } from './backup.ts';
 import type { Client, ClientConfig } from './client-config.ts';
 import { clientConfig } from './client-config.ts';
@@ -79,7 +77,7 @@ async function applied(
   { name, path, before, after }: Change,
 ): Promise<number> {
   if (after === before) io.stderr.write(`${name} is right already\n`);
-  else if (dryRun) io.stdout.write(difference(io, name, before, after));
+  else if (dryRun) io.stdout.write(difference(io, name, before || undefined, after));
   else {
     await writeWithBackup(io.env, path, after);
     io.stderr.write(`${name} written ('mcp-config --undo --client ${client}${user ? ' --user' : ''}' takes it back)\n`);
@@ -92,14 +90,4 @@ async function undone(io: CliIo, options: McpConfigOptions): Promise<number> {
   const { name, path } = fileOf(io, file, options);
   io.stderr.write(`${name} ${await undo(io.env, path)}\n`);
   return 0;
-}
-
-/** What `patch` takes. */
-function difference(io: CliIo, name: string, before: string, after: string): string {
-  const paint = paintFor(io.stdout, io.env);
-  const patch = createTwoFilesPatch(before === '' ? '/dev/null' : name, name, before, after, '', '', { context: 3 });
-  const lines = printable(patch.replace(/^(?:Index: .*\n)?=+\n/, '')).split('\n');
-  return lines
-    .map((line) => (line.startsWith('+') ? paint('green', line) : line.startsWith('-') ? paint('red', line) : line))
-    .join('\n');
 }

@@ -79,7 +79,7 @@ async function candidatesAt(io: CliIo, { command, option, argument }: Place, typ
 
 async function valuesOf(io: CliIo, name: string, choices: readonly string[] | undefined): Promise<Candidate[]> {
   if (choices) return choices.map((word) => ({ word }));
-  const live = { server: servers, servers, id: sessions, ids: sessions, session: sessions }[name];
+  const live = { server: servers, servers, id: sessions, ids: sessions, session: sessions, version: versions }[name];
   return live ? live(io).catch(() => []) : [];
 }
 
@@ -87,6 +87,11 @@ async function servers(io: CliIo): Promise<Candidate[]> {
   const call = { method: 'GET', path: '/api/catalogue', bearer: await bearer(io), timeoutMs: TIMEOUT_MS } as const;
   const { servers: found } = (await callApi(managerUrl(io.env), call)) as CatalogueView;
   return found.map(({ name }) => ({ word: name }));
+}
+
+async function versions(io: CliIo): Promise<Candidate[]> {
+  const kept = (await io.configurations()).versions();
+  return kept.map(({ number, at }) => ({ word: String(number), description: new Date(at).toISOString() })).reverse();
 }
 
 async function sessions(io: CliIo): Promise<Candidate[]> {

@@ -1,11 +1,20 @@
 import express, { type Express, type Response, Router } from 'express';
-import type { CatalogueView, CleanupResult, OpenedSession, SessionList, SessionView } from '../../core/api.ts';
+import type {
+  CatalogueView,
+  CleanupPreview,
+  CleanupResult,
+  OpenedSession,
+  SessionList,
+  SessionView,
+} from '../../core/api.ts';
 import type { Catalogue } from '../../core/catalogue.ts';
+import type { ControllerCalls } from '../../core/controller-calls.ts';
 import { AppError } from '../../core/errors.ts';
 import type { ServerName, SessionId } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { OperationsStore } from '../../core/operations.ts';
 import type { ServerRecord, SessionRecord } from '../../core/session.ts';
+import { counted } from '../../core/words.ts';
 import { sessionOver } from '../../sessions/await-record.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import type { Tokens } from '../../sessions/tokens.ts';
@@ -34,7 +43,7 @@ export interface ApiOptions extends ProbeOptions, DoorOptions, LogRoutesOptions 
   readonly sessionsPerMinute: number;
   /** Balancers whose `X-Forwarded-For` is believed: addresses, networks, or names of express. */
   readonly trustedProxies: readonly string[];
-  readonly cleanup: (owner: string) => Promise<CleanupResult>;
+  readonly controller: ControllerCalls;
   readonly log: Logger;
 }
 
@@ -59,7 +68,7 @@ export function createApi(options: ApiOptions): Express {
 }
 
 function ownerRoutes(options: ApiOptions): Router {
-  const { sessions, tokens, views, catalogue, cleanup } = options;
+  const { sessions, tokens, views, catalogue, controller } = options;
   const router = Router();
   router.get('/catalogue', (_request, response: Response<CatalogueView>) => {
     ownerOf(response);
@@ -84,7 +93,10 @@ function ownerRoutes(options: ApiOptions): Router {
     response.json({ sessions: found.filter((view) => view !== undefined) });
   });
   router.post('/cleanup', async (_request, response: Response<CleanupResult>) => {
-    response.json(await cleanup(ownerOf(response)));
+    response.json(await controller.cleanup(ownerOf(response)));
+  });
+  router.get('/cleanup', async (_request, response: Response<CleanupPreview>) => {
+    response.json(await controller.foresee(ownerOf(response)));
   });
   return router;
 }
@@ -124,7 +136,7 @@ async function checkPace({ operations, sessionsPerMinute }: ApiOptions, owner: s
   if (opened <= sessionsPerMinute) return;
   throw new AppError(
     'session.quota',
-    `More than ${sessionsPerMinute} sessions were opened in a minute: try again later`,
+    `More than ${counted(sessionsPerMinute, 'session was', 'sessions were')} opened in a minute: try again later`,
     {
       retryAfter: CREATION_MS / 1000,
     },

@@ -7,6 +7,7 @@ import { type ConnectionId, isConnectionId, newConnectionId, type ServerName } f
 import { type GatewayMeter, UNMEASURED } from '../../core/meter.ts';
 import { serverOf } from '../../core/session.ts';
 import type { ConnectionStore } from '../../core/store.ts';
+import { counted } from '../../core/words.ts';
 import { sessionOver } from '../../sessions/await-record.ts';
 import { AggregateConversation } from './aggregate/conversation.ts';
 import type { Conversation } from './conversation.ts';
@@ -201,7 +202,10 @@ export class Connections {
     this.#checkServer(live, server);
     if (isNew && (await store.count(live.record.id)) >= limit) {
       const advice = 'end some of its clients, or the session';
-      throw new AppError('connection.quota', `This session has ${limit} connections, which is the limit: ${advice}`);
+      throw new AppError(
+        'connection.quota',
+        `This session has ${counted(limit, 'connection')}, which is the limit: ${advice}`,
+      );
     }
     if (JSON.stringify(params).length > MAX_INITIALIZE) {
       const what = 'The parameters of "initialize" are larger than';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { CleanupResult } from '../../core/api.ts';
+import type { CleanupPreview, CleanupResult } from '../../core/api.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { ControllerCalls } from '../../core/controller-calls.ts';
 import { AppError, asAppError, ERRORS, type ErrorCode } from '../../core/errors.ts';
@@ -7,17 +7,19 @@ import { within } from '../../core/within.ts';
 import type { RedisBus } from './bus.ts';
 import { DEFAULT_PREFIX, RedisKeys } from './keys.ts';
 
+type Name = keyof ControllerCalls;
+
 interface Call {
   readonly id: string;
   /** Channel for the answer. */
   readonly to: string;
-  readonly call: 'cleanup';
+  readonly call: Name;
   /** Absent: everybody's. */
   readonly owner?: string;
 }
 interface Answer {
   readonly id: string;
-  readonly result?: CleanupResult;
+  readonly result?: CleanupResult | CleanupPreview;
   readonly error?: { readonly code: ErrorCode; readonly message: string };
 }
 
@@ -50,12 +52,20 @@ export class RemoteController implements ControllerCalls, Disposable {
   }
 
   async cleanup(owner?: string): Promise<CleanupResult> {
+    return (await this.#ask('cleanup', owner)) as CleanupResult;
+  }
+
+  async foresee(owner?: string): Promise<CleanupPreview> {
+    return (await this.#ask('foresee', owner)) as CleanupPreview;
+  }
+
+  async #ask(name: Name, owner: string | undefined): Promise<CleanupResult | CleanupPreview> {
     const { bus, clock, answerMs } = this.#options;
     const id = randomUUID();
     const answered = Promise.withResolvers<Answer>();
     this.#waiting.set(id, answered.resolve);
     try {
-      const call: Call = { id, to: this.#answers, call: 'cleanup', ...(owner === undefined ? {} : { owner }) };
+      const call: Call = { id, to: this.#answers, call: name, ...(owner === undefined ? {} : { owner }) };
       if ((await bus.publish(this.#calls, JSON.stringify(call))) === 0) throw nobody();
       const { result, error } = await within(clock, answerMs, nobody, () => answered.promise);
       if (result) return result;
@@ -73,10 +83,10 @@ export class RemoteController implements ControllerCalls, Disposable {
 /** Answers what gateways ask, until disposed: for the controller that is in charge. */
 export function answerCalls(bus: RedisBus, deployment: string, controller: ControllerCalls): Disposable {
   return bus.on(new RedisKeys(DEFAULT_PREFIX).calls(deployment), (text) => {
-    const { id, to, owner } = JSON.parse(text) as Call;
+    const { id, to, call, owner } = JSON.parse(text) as Call;
     const answer = async (): Promise<Answer> => {
       try {
-        return { id, result: await controller.cleanup(owner) };
+        return { id, result: await (call === 'foresee' ? controller.foresee(owner) : controller.cleanup(owner)) };
       } catch (error) {
         const { code, message } = asAppError(error);
         return { id, error: { code, message } };
