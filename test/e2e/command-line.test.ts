@@ -142,7 +142,7 @@ requires('tmux')('in a terminal', () => {
     for (const command of ['status', 'init', 'headers', 'end', 'stop --all', 'cleanup']) {
       expect(await terminal.run(`${COMMAND} ${command}`)).toEqual({
         code: 3,
-        stdout: '',
+        stdout: command === 'init' ? "sh -c 'exit 3'\n" : '',
         stderr: expect.stringMatching(/^mcp-session-manager: the manager is not running: [^\n]*'npm start'[^\n]*\n$/),
       });
     }
