@@ -203,6 +203,7 @@ export const REQUIREMENTS = {
   'files.tree': 'docs/files.md: who follows the changes ends with exactly the tree that is there',
   'files.cursor':
     'docs/files.md: a cursor can be replayed, over restarts too; where changes are lost the answer says so',
+  'config.kept': 'SECURITY.md: versions of the configuration hold no secrets; a rollback brings back no password',
   'people.first': 'SECURITY.md: no default password; the first start makes one, and says once where it is',
   'people.token': 'SECURITY.md: only a token of its kind, key, issuer, audience and time is good',
   'people.rotation': 'docs/admin-api.md: keys are replaced without a start, and nobody is logged out',

@@ -46,7 +46,7 @@ const account = (name: string, password = HASH) => ({ name, role: 'developer', p
 describe('versions of the configuration', () => {
   beforeEach(() => put('settings.json', { port: 0 }));
 
-  it('are kept when something is another than before, without secrets, for this user alone, so many', () => {
+  it('[config.kept] are kept when something is another than before, without secrets, for this user alone, so many', () => {
     put('catalogue.json', server('1'));
     put('accounts.json', { accounts: [account('ada')] });
     expect([works(), works()]).toEqual([1, undefined]);
@@ -128,7 +128,7 @@ describe('versions of the configuration', () => {
     expect((await run('config rollback')).stdout).toMatch(/^version \d is back/);
   });
 
-  it('bring back no password: accounts keep theirs, and one that was taken away stays away', async () => {
+  it('[config.kept] bring back no password: accounts keep theirs, and one that was taken away stays away', async () => {
     put('accounts.json', { accounts: [account('ada'), account('bob')] });
     works();
     const other = HASH.replace('BBB', 'CCC');

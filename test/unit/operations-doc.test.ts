@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { describeProgram } from '../../src/cli/program.ts';
 import { SETTINGS } from '../../src/config/settings.ts';
+import { LABEL } from '../../src/runtime/labels.ts';
 import { cliIo } from '../support/cli-io.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -36,7 +37,8 @@ const anchorsOf = (text: string) => [...text.matchAll(/^#+ (.+)$/gm)].map(([, he
 function commands(): string[] {
   const spans = [...TEXT.matchAll(/`([^`\n]+)`/g)].map(([, span]) => span as string);
   const blocks = [...TEXT.matchAll(/^ {4}(.+)$/gm)].map(([, line]) => line as string);
-  return [...spans, ...blocks].flatMap((text) =>
+  const texts = [...spans, ...blocks].map((text) => (text.includes(' xargs ') ? `${text} ID` : text));
+  return texts.flatMap((text) =>
     [...text.matchAll(/(?<![\w/~.{=-])mcp-session-manager(?:\.sh)?((?: [^|;<>#&)"]+)+)/g)].map(([, rest]) =>
       `${rest}`.trim(),
     ),
@@ -53,7 +55,7 @@ describe('docs/operations.md', () => {
       const parse = () =>
         describeProgram(() => {
           chosen += 1;
-        }, io).parse(command.replace(/ xargs .*/, '').split(/\s+/), { from: 'user' });
+        }, io).parse(command.split(/\s+/), { from: 'user' });
       expect(parse, command).not.toThrow();
       expect(chosen, command).toBe(1);
     }
@@ -76,6 +78,8 @@ describe('docs/operations.md', () => {
     const files = [...TEXT.matchAll(/`((?:test|docker|config)\/[\w/.-]+\.\w+)`/g)].map(([, file]) => file as string);
     expect(files.length).toBeGreaterThan(20);
     expect(files.filter((file) => !existsSync(ROOT + file))).toEqual([]);
+    const labels = [...TEXT.matchAll(/label=([\w.-]+)/g)].map(([, label]) => label);
+    expect(new Set(labels)).toEqual(new Set([LABEL.deployment]));
   });
 
   it('quotes messages as the program says them', () => {
