@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -152,6 +161,35 @@ describe('versions of the configuration', () => {
     const check = await run('config check');
     expect(check.code).toBe(1);
     expect(check.stdout).toContain('mcpServers.search.env.SEARCH_KEY is a secret that was not kept: write it there');
+  });
+});
+
+describe('what others wrote', () => {
+  it('[attack.17] [attack.23] in a folder, or as a version, leads to no other file', async () => {
+    put('settings.json', { port: 0 });
+    works();
+    const project = path('project');
+    mkdirSync(join(project, 'configurations'), { recursive: true });
+    const planted = { at: 1, files: [{ kind: 'settings', path: path('settings.json'), text: '{"port": 6666}' }] };
+    writeFileSync(join(project, 'configurations', '9.json'), JSON.stringify(planted));
+    writeFileSync(join(project, 'catalogue.json'), '{"mcpServers": {"planted": {"command": "x"}}}');
+    const { io, written } = cliIo({ cwd: project, env: env() });
+    expect(await runCli(['config'], io)).toBe(0);
+    expect(await runCli(['config', 'show'], io)).toBe(0);
+    expect(written.stdout).not.toMatch(/planted|6666|^9 /m);
+    for (const version of ['../project/configurations/9', '9', '..', '1e0', '-1', '__proto__'])
+      for (const command of ['show', 'diff', 'rollback'])
+        expect([2, 5], `${command} ${version}`).toContain(await runCli(['config', command, version], io));
+    expect(JSON.parse(text('settings.json'))).toEqual({ port: 0 });
+  });
+
+  it('[attack.22] cannot make a terminal obey', async () => {
+    put('settings.json', { port: 0 });
+    put('catalogue.json', '{"mcpServers": {"a": {"command": "x\u009b31m\u007f"}}}');
+    works();
+    put('catalogue.json', '{"mcpServers": {"a": {"command": "\u001b]0;owned\u0007"}}}');
+    for (const command of ['show', 'show 1', 'diff 1', 'check', 'rollback --dry-run', 'history'])
+      expect((await run(`config ${command}`)).stdout, command).not.toMatch(/[^\P{Cc}\n\t]/u);
   });
 });
 

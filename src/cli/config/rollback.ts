@@ -1,4 +1,4 @@
-import { copyFile, rm, stat } from 'node:fs/promises';
+import { constants, copyFile, rm, stat } from 'node:fs/promises';
 import type { ConfigurationFile, RestoredFile } from '../../core/configurations.ts';
 import { difference } from '../difference.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -79,7 +79,7 @@ async function put({ kind, path, text }: RestoredFile): Promise<void> {
   const isThere = await stat(path).catch(() => undefined);
   if (isThere) {
     await rm(`${path}.replaced`, { force: true });
-    await copyFile(path, `${path}.replaced`);
+    await copyFile(path, `${path}.replaced`, constants.COPYFILE_EXCL); // never through a link of somebody else's
   }
   if (text === undefined) await rm(path, { force: true });
   else await replaceFile(path, text, kind === 'accounts' || !isThere ? PRIVATE : undefined);
