@@ -14,7 +14,7 @@ afterAll(() => manager[Symbol.asyncDispose]());
 const catalogue = () => join(manager.state, 'catalogue.json');
 async function inTerminal<T>(work: (run: (line: string) => ReturnType<Terminal['run']>) => Promise<T>): Promise<T> {
   await using terminal = new Terminal({ kind: 'detached', cwd: manager.workspace, env: manager.shellEnv });
-  return work((line) => terminal.run(`mcp-session-manager ${line}`));
+  return await work((line) => terminal.run(`mcp-session-manager ${line}`));
 }
 const versions = (stdout: string) => (JSON.parse(stdout) as { versions: { number: number }[] }).versions;
 
