@@ -12,7 +12,7 @@ import { Departures } from './departures.ts';
 import { FencedStore } from './fenced-store.ts';
 import { HostSurvey } from './host-survey.ts';
 import { Instances, keyOf, type Present } from './instances.ts';
-import { orphansAmong } from './orphans.ts';
+import { isOf, orphansAmong, viewOf } from './orphans.ts';
 import { noteLack, OUTAGE_BACKOFF, outageOf } from './outages.ts';
 import { PassMeter } from './pass-meter.ts';
 import { Reconciler, type ReconcilerOptions } from './reconciler.ts';
@@ -117,12 +117,9 @@ export class Controller {
   async foresee(owner?: string): Promise<CleanupPreview> {
     const actual = await this.#instances.list();
     const records = await this.#reconciler.rebuild.list(actual);
-    const sessions = [...records.values()].filter((record) => this.#isLeft(record, owner)).map(({ id }) => id);
     const orphans = this.#orphans(actual, records).filter(({ labels }) => isOf(labels.owner, owner));
-    return {
-      sessions,
-      orphans: orphans.map(({ name, labels: { session, server } }) => ({ session, server, instance: name })),
-    };
+    const left = [...records.values()].filter((record) => this.#isLeft(record, owner));
+    return { sessions: left.map(({ id }) => id), orphans: orphans.map(viewOf) };
   }
 
   /** False: it could not be done. */
@@ -308,9 +305,6 @@ export class Controller {
     this.#options.log.warn({ reason: messageOf(error) }, outage ?? 'reconciling failed');
   }
 }
-
-/** @param owner absent: anybody */
-const isOf = (whose: string, owner: string | undefined): boolean => owner === undefined || whose === owner;
 
 /** A look at everything. */
 interface Pass {

@@ -1,3 +1,4 @@
+import type { OrphanView } from '../core/api.ts';
 import type { Census } from '../core/controller-meter.ts';
 import type { SessionId } from '../core/ids.ts';
 import type { Instance } from '../core/runtime.ts';
@@ -11,6 +12,14 @@ export function orphansAmong(
 ): Instance[] {
   return runningAmong(actual).filter(({ labels }) => records.get(labels.session)?.nonce !== labels.nonce);
 }
+
+/** As people are told of one. */
+export function viewOf({ name, labels: { session, server } }: Instance): OrphanView {
+  return { session, server, instance: name };
+}
+
+/** @param owner absent: anybody */
+export const isOf = (whose: string, owner: string | undefined): boolean => owner === undefined || whose === owner;
 
 /** What becomes of orphans from one look at everything to the next. */
 export class Orphans {
