@@ -49,7 +49,9 @@ export class OtlpTraces implements Traces, AsyncDisposable {
         'service.instance.id': instance,
       }),
       sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratio) }),
-      spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url }), scheduledDelayMillis: BATCH_MS })],
+      spanProcessors: [
+        new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url }), scheduledDelayMillis: BATCH_MS }),
+      ],
     });
     this.#tracer = this.#provider.getTracer('mcp-session-manager', version);
   }
