@@ -1,6 +1,6 @@
 import type { Alert } from '../alert.ts';
 
-const STORE_IS_UP = 'unless on () (mcp:store:down_lately == 1)';
+const STORE_IS_UP = 'unless on () (mcp:store:down == 1)';
 
 /** What starts and stops servers. */
 export const CONTROLLER_ALERTS: readonly Alert[] = [

@@ -1,6 +1,6 @@
 import type { Alert } from '../alert.ts';
 
-const STORE_IS_UP = 'unless on () (mcp:store:down_lately == 1)';
+const STORE_IS_UP = 'unless on () (mcp:store:down == 1)';
 const PROCESSES = '{job=~"gateway|controller|egress"}';
 
 /** What clients meet, and the processes themselves. */
@@ -38,7 +38,7 @@ export const GATEWAY_ALERTS: readonly Alert[] = [
   {
     name: 'McpHeldRequestsTimingOut',
     severity: 'ticket',
-    expression: `sum(increase(mcp_gateway_held_total{outcome="timed_out"}[10m])) >= 5 ${STORE_IS_UP}`,
+    expression: `sum(increase(mcp_gateway_held_total{outcome="timed_out"}[10m])) >= 5 unless on () (mcp:store:down_lately == 1)`,
     for: '0s',
     summary: '{value|number} requests waited for their server in vain within 10 minutes',
     description: 'Servers are not started or found again within holdDeadline: clients were answered with 503.',
