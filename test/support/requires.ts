@@ -7,7 +7,6 @@ const NEEDS = {
   ps: { probe: ['ps', '-p', '1', '-o', 'lstart='], remedy: 'install procps' },
   proc: { probe: ['test', '-r', '/proc/self/environ'], remedy: 'run it on Linux' },
   docker: { probe: ['docker', 'info'], remedy: 'start Docker Engine' },
-  promtool: { probe: ['promtool', '--version'], remedy: 'install prometheus' },
   jq: { probe: ['sh', '-c', 'jq --version && curl --version'], remedy: 'install curl and jq' },
   tmux: { probe: ['tmux', '-V'], remedy: 'install tmux' },
   zsh: { probe: ['zsh', '--version'], remedy: 'install zsh' },
