@@ -24,7 +24,8 @@ export class AdminServer implements AsyncDisposable {
   readonly parts = new AdminParts(this.plane);
   readonly tokens = new Tokens(KEY, this.plane.clock);
   readonly app: ReturnType<typeof createApi>;
-  readonly #server = createServer();
+  /** A test that computes for long must not find its connection closed. */
+  readonly #server = createServer({ keepAliveTimeout: 0 });
   url = '';
 
   private constructor(change: Partial<ApiOptions>) {
