@@ -18,7 +18,7 @@ const SETTLE_MS = 80_000;
 const QUIET_MS = 300_000;
 const LOOK_MS = 3000;
 /** Of the profile `monitoring`. */
-const SERVICES = ['prometheus'];
+const SERVICES = ['prometheus', 'redis-exporter'];
 
 /** An alert that fired. */
 export interface Fired {
@@ -47,7 +47,7 @@ export class AlertWatch {
     const interval = `${SCRAPE_S / SPEED}s`;
     const global = { scrape_interval: interval, scrape_timeout: interval };
     writeFileSync(join(directory, 'prometheus.yml'), stringify({ ...delivered, global, rule_files: ['rules.yml'] }));
-    await stack.compose(['-f', OVERRIDE, '--profile', 'monitoring', 'up', '--detach', '--no-recreate', ...SERVICES]);
+    await stack.monitor(OVERRIDE, SERVICES);
     const [container] = await stack.replicas('prometheus');
     if (!container) throw new Error('there is no prometheus');
     const watch = new AlertWatch(container);

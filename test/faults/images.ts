@@ -11,6 +11,14 @@ const HERE = fileURLToPath(new URL('.', import.meta.url));
 /** Longer than a build with nothing to go on from takes. */
 const BUILD_MS = 300_000;
 
+/** Builds what shows Redis' figures to Prometheus; returns its name. */
+export async function buildExporter(tag: string): Promise<string> {
+  const image = `redis-exporter:${tag}`;
+  const options = ['-q', '-t', image, '-f', join(HERE, 'exporter.Dockerfile')];
+  await docker(['build', ...options, HERE], { deadlineMs: BUILD_MS });
+  return image;
+}
+
 /** Builds the product's image from this source tree and, on top of it, the suite's; returns both names, the suite's last. */
 export async function buildImages(tag: string): Promise<[product: string, suite: string]> {
   const product = `mcp-session-manager:${tag}`;

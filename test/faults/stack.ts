@@ -8,7 +8,7 @@ import type { OpenedSession, SessionList } from '../../src/core/api.ts';
 import { LABEL } from '../../src/runtime/labels.ts';
 import { eventually } from '../support/eventually.ts';
 import { docker, dockerLines } from './docker.ts';
-import { buildImages } from './images.ts';
+import { buildExporter, buildImages } from './images.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const OVERRIDE = fileURLToPath(new URL('compose.yaml', import.meta.url));
@@ -39,7 +39,7 @@ export class Stack implements AsyncDisposable {
   readonly quick = join(this.root, 'q');
   readonly #env: NodeJS.ProcessEnv;
   readonly #port: number;
-  #images: readonly string[] = [];
+  #images: string[] = [];
   #credential = '';
 
   private constructor(port: number) {
@@ -58,6 +58,7 @@ export class Stack implements AsyncDisposable {
       MCP_USER: String(DEVELOPER.uid),
       WORKSPACES: this.#work,
       FAULTS_QUICK: this.quick,
+      REDIS_EXPORTER_IMAGE: `redis-exporter:${this.name}`,
     };
   }
 
@@ -83,6 +84,13 @@ export class Stack implements AsyncDisposable {
   compose(args: readonly string[], deadlineMs?: number): Promise<string> {
     const files = ['--env-file', join(this.root, 'env'), '-f', join(ROOT, 'compose.yaml'), '-f', OVERRIDE];
     return docker(['compose', ...files, ...args], { env: this.#env, cwd: ROOT, ...(deadlineMs ? { deadlineMs } : {}) });
+  }
+
+  /** Brings up services of the profile `monitoring`, with `override` laid over them. */
+  async monitor(override: string, services: readonly string[]): Promise<void> {
+    this.#images.push(await buildExporter(this.name));
+    const options = ['-f', override, '--profile', 'monitoring'];
+    await this.compose([...options, 'up', '--detach', '--no-recreate', ...services], UP_MS);
   }
 
   /** Names of the containers of a service, in the order of their numbers. */
