@@ -1,5 +1,5 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { AuditLog } from '../core/audit-log.ts';
 import { CHANNEL_PROTOCOL, type HostAssignment, type HostStatus, type Retirement } from '../core/channel.ts';
@@ -43,6 +43,8 @@ export interface HostOptions {
   readonly audit?: AuditLog | undefined;
   /** Path of the egress proxy's socket, where the instance has no network of its own. */
   readonly egressSocket?: string | undefined;
+  /** Makes the server that is listened with; absent: one for a Unix socket. */
+  readonly server?: ((listener: RequestListener) => Server) | undefined;
   /** What the instance uses, now; undefined where it cannot be said. */
   readonly usage?: () => ResourceUsage | undefined;
   /** How many processes of the instance were killed for want of memory; undefined where it cannot be said. */
@@ -83,15 +85,15 @@ export class Host {
     this.#options = options;
     this.#log = new ServerLog(new LogRing(), options.log, options.clock);
     this.#heardAt = options.clock.now();
-    this.#server = createServer((req, res) => void this.#serve(req, res));
+    this.#server = (options.server ?? createServer)((req, res) => void this.#serve(req, res));
     this.#server.on('upgrade', (req: IncomingMessage, socket: Duplex) => this.#upgrade(req, socket));
   }
 
-  /** Listens on a Unix socket. */
-  async listen(path: string): Promise<void> {
+  /** @param at path of a Unix socket, or a port of every address */
+  async listen(at: string | number): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(path, resolve);
+      this.#server.listen(at, resolve);
     });
     this.#sweeper = setInterval(() => void this.#sweep(), SWEEP_MS);
   }

@@ -8,14 +8,20 @@ import { addressOptions } from './endpoint.ts';
 interface Call {
   readonly method: 'GET' | 'POST' | 'PUT';
   readonly path: string;
-  readonly secret?: string;
+  readonly secret: string;
+  /** It is not asked for yet. */
+  readonly open?: true;
   readonly body?: object;
 }
 
 /** What the controller and the API ask of a host, over its HTTP endpoints (src/host/host.ts). */
 export class HttpHostControl implements HostControl, HostLogs {
   async configure(endpoint: Endpoint, secret: string, assignment: HostAssignment, signal: AbortSignal): Promise<void> {
-    await call(endpoint, { method: 'POST', path: '/configure', body: { secret, assignment } }, signal);
+    await call(
+      endpoint,
+      { method: 'POST', path: '/configure', secret, open: true, body: { secret, assignment } },
+      signal,
+    );
   }
 
   async status(endpoint: Endpoint, secret: string, signal: AbortSignal): Promise<HostStatus> {
@@ -62,13 +68,13 @@ async function call(endpoint: Endpoint, what: Call, signal: AbortSignal): Promis
 /** The head of the answer. */
 function begin(
   endpoint: Endpoint,
-  { method, path, secret, body }: Call,
+  { method, path, secret, open, body }: Call,
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
   const asked = () =>
     new Promise<IncomingMessage>((resolve, reject) => {
-      const headers = secret === undefined ? {} : { authorization: `Bearer ${secret}` };
-      const req = request({ ...addressOptions(endpoint), method, path, headers, signal, agent: false }, resolve);
+      const headers = open ? {} : { authorization: `Bearer ${secret}` };
+      const req = request({ ...addressOptions(endpoint, secret), method, path, headers, signal }, resolve);
       req.once('error', reject);
       req.end(body === undefined ? undefined : JSON.stringify(body));
     });

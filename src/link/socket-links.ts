@@ -70,7 +70,7 @@ export class SocketLinks implements HostLinks {
 
 function upgrade({ endpoint, secret }: HostAddress, signal: AbortSignal): Promise<[Duplex, Buffer]> {
   const headers = { connection: 'Upgrade', upgrade: CHANNEL_PROTOCOL, authorization: `Bearer ${secret}` };
-  return upgraded(request({ ...addressOptions(endpoint), path: '/link', headers, signal }));
+  return upgraded(request({ ...addressOptions(endpoint, secret), path: '/link', headers, signal }));
 }
 
 function upgraded(req: ClientRequest): Promise<[Duplex, Buffer]> {

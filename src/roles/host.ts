@@ -1,4 +1,5 @@
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync } from 'node:fs';
+import type { RequestListener } from 'node:http';
 import { flushCompileCache } from 'node:module';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -21,31 +22,35 @@ const LOG_AFTER_MS = 1000;
 /** Long enough for the server's code to be compiled, so that the next host finds all of it in the cache. */
 const CACHE_AFTER_MS = 3000;
 
+/** The arguments, paths all of them but `labels`, `port` and `socket-mode`. */
+const OPTIONS = {
+  socket: { type: 'string' },
+  port: { type: 'string' },
+  'link-key': { type: 'string' },
+  'config-dir': { type: 'string' },
+  labels: { type: 'string' },
+  'pid-file': { type: 'string' },
+  log: { type: 'string' },
+  'socket-mode': { type: 'string' },
+  ledger: { type: 'string' },
+  audit: { type: 'string' },
+} as const;
+
 /**
  * The role `host`: the program inside an instance.
  *
- *     host --socket PATH --config-dir DIR --labels JSON [--pid-file PATH] [--log PATH] [--socket-mode OCTAL]
- *          [--ledger PATH] [--audit PATH]
+ *     host (--socket PATH [--socket-mode OCTAL] | --port PORT --link-key FILE) --config-dir DIR --labels JSON
+ *          [--pid-file PATH] [--log PATH] [--ledger PATH] [--audit PATH]
  *
- * Claims the pid file before anything else: from then on whoever looks for this instance finds it.
+ * On a port it speaks with those alone who have the key, 32 bytes (core/link-tls.ts). Claims the pid file before anything
+ * else: from then on whoever looks for this instance finds it.
  * @param main path of the program's main file: the servers that come with it lie beside it
  */
 export async function host(argv: string[], main: string): Promise<void> {
-  const { values } = parseArgs({
-    args: argv,
-    options: {
-      socket: { type: 'string' },
-      'config-dir': { type: 'string' },
-      labels: { type: 'string' },
-      'pid-file': { type: 'string' },
-      log: { type: 'string' },
-      'socket-mode': { type: 'string' },
-      ledger: { type: 'string' },
-      audit: { type: 'string' },
-    },
-  });
+  const { values } = parseArgs({ args: argv, options: OPTIONS });
   const { socket, 'config-dir': configDir, labels: json, 'pid-file': pidFile, log: logFile } = values;
-  if (!socket || !configDir || !json) throw new Error('host needs --socket, --config-dir and --labels');
+  const place = await placeOf(values);
+  if (!configDir || !json) throw new Error('host needs --config-dir and --labels');
   const labels = parseLabels(json);
   if (!labels) throw new Error('--labels is not what a runtime writes');
   if (pidFile) claimPidFile(pidFile, labels, openProcessTable());
@@ -80,6 +85,7 @@ export async function host(argv: string[], main: string): Promise<void> {
     clock: systemClock,
     onOver: end,
     ...kept,
+    server: place.server,
     egressSocket: process.env.MCP_EGRESS_SOCKET,
     usage: usageOf(pidFile !== undefined),
     // The group of a process is that of whoever started it, and so are its dead.
@@ -93,11 +99,21 @@ export async function host(argv: string[], main: string): Promise<void> {
     ending.resolve();
     void log.flush().finally(() => process.exit(1));
   });
-  rmSync(socket, { force: true }); // of a host that was killed; the pid file is ours, so nobody listens on it
-  await running.listen(socket);
+  if (socket) rmSync(socket, { force: true }); // of a host that was killed; the pid file is ours, so nobody listens on it
+  await running.listen(place.at);
   const { 'socket-mode': mode } = values;
-  if (mode) chmodSync(socket, Number.parseInt(mode, 8));
+  if (socket && mode) chmodSync(socket, Number.parseInt(mode, 8));
   setTimeout(() => flushCompileCache(), CACHE_AFTER_MS).unref();
+}
+
+/** Where it listens, and with what. */
+async function placeOf(given: { readonly socket?: string; readonly port?: string; readonly 'link-key'?: string }) {
+  const { socket, port, 'link-key': file } = given;
+  if (socket) return { at: socket, server: undefined };
+  if (!port || !file) throw new Error('host needs --socket, or --port and --link-key');
+  const key = readFileSync(file);
+  const { tlsServer } = await import('../host/tls-server.ts');
+  return { at: Number(port), server: (listener: RequestListener) => tlsServer(key, listener) };
 }
 
 /** Opens what is kept for the next host in this one's place. */
