@@ -65,6 +65,28 @@ export interface Config {
     /** Whether the catalogue may give a server a network. */
     readonly allowBridge: boolean;
   };
+  readonly kubernetes: {
+    /** Where instances' Pods are. */
+    readonly namespace: string;
+    readonly deployment: string;
+    readonly image: string;
+    readonly imagePullSecrets: readonly string[];
+    /** User and group of instances, and the group of what they leave to their successors. */
+    readonly user: number;
+    readonly group: number;
+    readonly serviceAccount: string;
+    /** Empty: none is named; so with the claims. */
+    readonly priorityClass: string;
+    /** What an instance may use if the catalogue does not say, and what is set aside for it. */
+    readonly limits: { readonly memoryBytes: number; readonly cpus: number };
+    readonly requests: { readonly memoryBytes: number; readonly cpus: number };
+    readonly allowBridge: boolean;
+    /** The claim with workspaces, which may hold `{owner}`, and where it is seen, absolute. */
+    readonly workspaces: { readonly claim: string; readonly root: string };
+    /** The claim with what instances leave to their successors, and where the controller sees it, absolute. */
+    readonly stateClaim: string;
+    readonly stateRoot: string;
+  };
   readonly sessions: {
     readonly idleTtlMs: number;
     readonly maxAgeMs: number;
@@ -254,6 +276,7 @@ function slices(values: Values): Omit<Config, 'state' | 'file' | 'catalogue' | '
     runtimeRoot: values.runtimeRoot,
     runtime: values.runtime,
     docker: dockerSlice(values),
+    kubernetes: kubernetesSlice(values),
     sessions: {
       idleTtlMs: values.idleTtl,
       maxAgeMs: values.maxAge,
@@ -308,5 +331,24 @@ function dockerSlice(values: Values): Config['docker'] {
     group: values.socketGroup,
     limits: { memoryBytes: values.instanceMemory, cpus: values.instanceCpus, pids: values.instancePids },
     allowBridge: values.allowBridge,
+  };
+}
+
+function kubernetesSlice(values: Values): Config['kubernetes'] {
+  return {
+    namespace: values.namespace,
+    deployment: values.deployment,
+    image: values.image,
+    imagePullSecrets: values.imagePullSecrets,
+    user: values.instanceUser,
+    group: values.socketGroup,
+    serviceAccount: values.instanceServiceAccount,
+    priorityClass: values.instancePriority,
+    limits: { memoryBytes: values.instanceMemory, cpus: values.instanceCpus },
+    requests: { memoryBytes: values.instanceMemoryRequest, cpus: values.instanceCpuRequest },
+    allowBridge: values.allowBridge,
+    workspaces: { claim: values.workspaceClaim, root: values.workspaceMount },
+    stateClaim: values.stateClaim,
+    stateRoot: values.stateRoot,
   };
 }

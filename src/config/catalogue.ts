@@ -42,6 +42,7 @@ const entrySchema = z
       .array(toolName, { error: 'must be a list of names of tools' })
       .max(MAX_TOOLS, { error: `must have at most ${MAX_TOOLS} entries` })
       .exactOptional(),
+    workspace: z.boolean({ error: 'must be true or false' }).exactOptional(),
     image: text.exactOptional(),
     limits: z
       .strictObject({

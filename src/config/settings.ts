@@ -46,6 +46,17 @@ const collector = text.refine((value) => value === 'off' || /^https?:$/.test(URL
   error: 'must be "off" or the URL to which traces are posted, such as http://collector:4318/v1/traces',
 });
 
+/** Of an object in Kubernetes. */
+const OBJECT_NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
+const objectName = text.regex(OBJECT_NAME, { error: 'must be the name of an object in Kubernetes' });
+/** Empty: there is none. */
+const optionalName = z.union([z.literal(''), objectName], { error: 'must be the name of an object in Kubernetes' });
+const claimName = z
+  .string({ error: 'must be a text' })
+  .refine((value) => value === '' || OBJECT_NAME.test(value.replace('{owner}', 'owner')), {
+    error: 'must be the name of a PersistentVolumeClaim, which may hold {owner}',
+  });
+
 const deploymentName = text.regex(/^[a-z0-9][a-z0-9-]{0,31}$/, {
   error: 'must begin with a small letter or a digit and hold only these and "-", at most 32',
 });
@@ -73,7 +84,10 @@ export const SETTINGS = {
   runtimeRoot: setting(absolutePath, ({ env, uid }) =>
     env.XDG_RUNTIME_DIR ? join(env.XDG_RUNTIME_DIR, 'mcp-sessions') : `/tmp/mcp-sessions-${uid ?? 0}`,
   ),
-  runtime: setting(z.enum(['process', 'docker'], { error: 'must be "process" or "docker"' }), 'process'),
+  runtime: setting(
+    z.enum(['process', 'docker', 'kubernetes'], { error: 'must be "process", "docker" or "kubernetes"' }),
+    'process',
+  ),
   dockerSocket: setting(absolutePath, '/var/run/docker.sock'),
   deployment: setting(deploymentName, 'mcp-session-manager'),
   image: setting(text, 'mcp-session-manager'),
@@ -83,6 +97,17 @@ export const SETTINGS = {
   instanceCpus: setting(decimal(0.01, 1024), () => String(Math.min(2, availableParallelism()))),
   instancePids: setting(integer(16, 1_000_000), 256),
   allowBridge: setting(flag, 'false'),
+  namespace: setting(objectName, 'mcp-sessions'),
+  instanceUser: setting(integer(1, 2 ** 31 - 1), 1000),
+  instanceMemoryRequest: setting(size('16MiB', '1024GiB'), '128MiB'),
+  instanceCpuRequest: setting(decimal(0.001, 1024), '0.05'),
+  instanceServiceAccount: setting(objectName, 'default'),
+  instancePriority: setting(optionalName, () => ''),
+  imagePullSecrets: setting(list(',', objectName), () => []),
+  workspaceClaim: setting(claimName, () => ''),
+  workspaceMount: setting(absolutePath, '/workspaces'),
+  stateClaim: setting(optionalName, () => ''),
+  stateRoot: setting(absolutePath, '/var/lib/mcp-session-manager'),
   idleTtl: setting(duration('1s'), '30m'),
   maxAge: setting(duration('1s'), '24h'),
   workspaceRoots: setting(list(delimiter, absolutePath), ({ env, cwd }) => [env.HOME || homedir(), tmpdir(), cwd]),

@@ -22,6 +22,8 @@ export interface CatalogueEntry {
   readonly clientRoots?: boolean;
   /** Names of its tools, as far as they are known before it runs. */
   readonly tools?: readonly string[];
+  /** False: it does not use the session's workspace, and does not see it in a container. */
+  readonly workspace?: boolean;
   /** For runtimes with containers. */
   readonly image?: string;
   readonly limits?: { readonly memoryMb?: number; readonly cpus?: number; readonly pids?: number };

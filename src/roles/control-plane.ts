@@ -9,8 +9,8 @@ import { PromControllerMeter } from '../telemetry/metrics/controller-meter.ts';
 import type { Parts } from './parts.ts';
 import { openRuntime } from './runtime.ts';
 
-/** How long a host may take until it has its assignment, milliseconds. */
-const START_MS = 15_000;
+/** How long a host may take until it has its assignment, milliseconds: a Pod may need its image, and a node for itself. */
+const START_MS = { process: 15_000, docker: 15_000, kubernetes: 90_000 };
 /** How long an instance may take to end by itself, milliseconds. */
 const GRACE_MS = 3000;
 
@@ -28,7 +28,7 @@ export async function controlPlane(
   const { config, metrics, catalogue } = parts;
   const { idleMs, inAll, perOwner, queue, startsAtOnce } = config.instances;
   const table = openProcessTable();
-  const runtime = await openRuntime(parts, hostCommand);
+  const runtime = await openRuntime(parts, hostCommand, lease.lost);
   return new Controller({
     ...parts,
     lease,
@@ -45,7 +45,7 @@ export async function controlPlane(
     // Nobody reads what nobody is shown.
     surveyMs: config.metrics.port === 0 ? 0 : config.metrics.surveyMs,
     startsAtOnce,
-    startMs: START_MS,
+    startMs: START_MS[runtime.kind],
     graceMs: GRACE_MS,
     idleMs,
     memory,

@@ -7,6 +7,8 @@ const PREFIX = 'io.github.mcp-session-manager';
 export const LABEL = {
   /** Whose it is: one deployment never touches what another's label has. */
   deployment: `${PREFIX}.deployment`,
+  /** What network a Pod is given: `none`, `egress` or `bridge`. */
+  network: `${PREFIX}.network`,
   /** When it was made, milliseconds since the epoch. */
   made: `${PREFIX}.made`,
   session: `${PREFIX}.session`,

@@ -36,9 +36,13 @@ export function specOf(labels: Partial<InstanceLabels> = {}, workspace = '/'): I
   return { labels: { ...LABELS, ...labels }, workspace };
 }
 
+/** What is sent to the address of a Pod that is gone may just vanish, milliseconds. */
+const SILENCE_MS = 2000;
+
 /** True if something accepts connections at `endpoint`. */
 export async function accepts(endpoint: Endpoint): Promise<boolean> {
   const socket = connect(endpoint.kind === 'unix' ? { path: endpoint.path } : endpoint);
+  socket.setTimeout(SILENCE_MS, () => socket.destroy(new Error('no answer')));
   try {
     await once(socket, 'connect');
     return true;

@@ -1,7 +1,7 @@
 /**
  * A host for tests of runtimes: claims its pid file and listens, as a real one does, and behaves well or badly.
  * `fake-host.ts BEHAVIOUR --socket ... --config-dir ... --labels ... [--pid-file ...] [--log ...] [--socket-mode ...]
- * [--ledger ...] [--audit ...]`; it says what is in the ledger and in the audit file, and writes its incarnation into both
+ * [--ledger ...] [--audit ...]`, or with `--port` in place of the socket; it says what is in the ledger and in the audit file, and writes its incarnation into both
  * for whoever connects.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -39,7 +39,7 @@ const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     ...{ socket: text, 'pid-file': text, log: text, 'config-dir': text, labels: text },
-    ...{ 'socket-mode': text, ledger: text, audit: text },
+    ...{ 'socket-mode': text, ledger: text, audit: text, port: text, 'link-key': text },
   },
 });
 const behaviour = positionals[0] as HostBehaviour;
@@ -72,7 +72,7 @@ else
     await noted;
     socket.write('noted');
     if (behaviour === 'hungry') setInterval(() => eaten.push(Buffer.alloc(16 << 20, 1)), 1);
-  }).listen(values.socket, () => {
+  }).listen(values.port === '' ? values.socket : Number(values.port), () => {
     if (values['socket-mode']) chmodSync(values.socket, Number.parseInt(values['socket-mode'], 8));
   });
 

@@ -21,11 +21,13 @@ export const silentLog: Logger = {
   child: () => silentLog,
 };
 
-/** Time that passes twenty times as fast, so that a deadline of seconds can be waited for. */
-export const hurriedClock: Clock = {
-  now: () => systemClock.now() * 20,
-  sleep: (ms, signal) => systemClock.sleep(ms / 20, signal),
-};
+/** Time that passes so many times as fast, so that a deadline of seconds can be waited for. */
+export const clockAtSpeed = (speed: number): Clock => ({
+  now: () => systemClock.now() * speed,
+  sleep: (ms, signal) => systemClock.sleep(ms / speed, signal),
+});
+
+export const hurriedClock = clockAtSpeed(20);
 
 export interface ProcessPlace extends RuntimePlace {
   readonly root: string;

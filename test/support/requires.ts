@@ -7,6 +7,11 @@ const NEEDS = {
   ps: { probe: ['ps', '-p', '1', '-o', 'lstart='], remedy: 'install procps' },
   proc: { probe: ['test', '-r', '/proc/self/environ'], remedy: 'run it on Linux' },
   docker: { probe: ['docker', 'info'], remedy: 'start Docker Engine' },
+  cluster: {
+    probe: ['sh', '-c', 'test -r "$KUBECONFIG" && test -d "${CLUSTER_SHARED%%:*}" && kubectl get --raw /readyz'],
+    remedy:
+      'set KUBECONFIG to that of a Kubernetes cluster for tests, CLUSTER_SHARED to a directory that its nodes see as well, HERE:THERE',
+  },
   jq: { probe: ['sh', '-c', 'jq --version && curl --version'], remedy: 'install curl and jq' },
   tmux: { probe: ['tmux', '-V'], remedy: 'install tmux' },
   zsh: { probe: ['zsh', '--version'], remedy: 'install zsh' },

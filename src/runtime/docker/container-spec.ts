@@ -4,7 +4,7 @@ import type { CatalogueEntry } from '../../core/catalogue.ts';
 import { AppError } from '../../core/errors.ts';
 import type { InstanceSpec } from '../../core/runtime.ts';
 import { labelsFor } from '../labels.ts';
-import { AUDIT, LEDGER, type Slot } from './sockets.ts';
+import { AUDIT, LEDGER, type Slot } from '../slots.ts';
 import type { Owner } from './workspace.ts';
 
 /** Where things are inside an instance. */
@@ -86,7 +86,7 @@ export function containerOf(
     HostConfig: {
       ...confinement(policy, entry, owner),
       Mounts: [
-        bind(workspace, workspace),
+        ...(entry?.workspace === false ? [] : [bind(workspace, workspace)]),
         bind(slot.directory, SOCKETS),
         ...(egress ? [bind(dirname(policy.egressSocket), EGRESS, true)] : []),
         ...(entry?.mounts ?? []).map(({ source, target, readOnly }) => bind(source, target, readOnly)),

@@ -15,14 +15,16 @@ import type {
   ResourceUsage,
   Runtime,
 } from '../../core/runtime.ts';
+import type { Endpoint } from '../../core/session.ts';
 import { LABEL, type Marked, readLabels } from '../labels.ts';
 import { untilListening } from '../listening.ts';
+import { type Slot, Slots } from '../slots.ts';
 import { goesOn } from '../succession.ts';
 import { Turns } from '../turns.ts';
 import { type ContainerPolicy, containerOf } from './container-spec.ts';
 import { endOf } from './end-of.ts';
 import { Engine } from './engine.ts';
-import { type Slot, Sockets } from './sockets.ts';
+import { checkSocket, socketOf } from './socket-of.ts';
 import { ownerOf } from './workspace.ts';
 
 /** How long an older incarnation gets to end before the next one starts, milliseconds. */
@@ -40,7 +42,7 @@ const SHORT_ID = 12;
 export interface DockerRuntimeOptions extends ContainerPolicy {
   /** Path of the engine's socket. */
   readonly engineSocket: string;
-  /** Directory of the instances' sockets (see `Sockets`). */
+  /** Directory of the instances' sockets (see `Slots`): the same path for the engine, the controller and the gateways. */
   readonly socketRoot: string;
   /** Whose entries say what a server's container may have. */
   readonly catalogue: Catalogue;
@@ -65,30 +67,34 @@ export class DockerRuntime implements Runtime {
   readonly kind = 'docker';
   readonly #options: DockerRuntimeOptions;
   readonly #engine: Engine;
-  readonly #sockets: Sockets;
+  readonly #slots: Slots;
   readonly #turns = new Turns();
 
   constructor(options: DockerRuntimeOptions) {
     this.#options = options;
     this.#engine = new Engine(options.engineSocket);
-    this.#sockets = new Sockets(options.socketRoot, options.group);
+    this.#slots = new Slots({
+      root: options.socketRoot,
+      group: options.group,
+      settings: { root: 'socketRoot', group: 'socketGroup' },
+    });
   }
 
   async start(spec: InstanceSpec, signal: AbortSignal): Promise<Instance> {
     const { session, server } = spec.labels;
-    const slot = this.#sockets.find(`${session}/${server}`);
+    const slot = this.#slots.find(`${session}/${server}`);
     if (!slot) throw new AppError('request.invalid', `Not a session and a server: ${session}, ${server}`);
     return this.#turns.run(slot.id, (cancelled) => this.#start(slot, spec, AbortSignal.any([signal, cancelled])));
   }
 
   async status(id: InstanceId): Promise<InstanceStatus> {
-    const slot = this.#sockets.find(id);
+    const slot = this.#slots.find(id);
     const found = slot && (await this.#find(slot));
     return found ? this.#statusOf(found) : { phase: 'absent' };
   }
 
   async stop(id: InstanceId, graceMs: number): Promise<void> {
-    const slot = this.#sockets.find(id);
+    const slot = this.#slots.find(id);
     if (!slot) return;
     this.#turns.cancel(slot.id, new AppError('server.stopped', `${slot.server} was stopped while it started`));
     await this.#turns.run(slot.id, () => this.#end(slot, graceMs));
@@ -97,7 +103,7 @@ export class DockerRuntime implements Runtime {
   async *list(): AsyncIterable<InstanceStatus & { phase: 'running' | 'dead' }> {
     for (const { Id, Labels, State } of await this.#engine.list({ [LABEL.deployment]: this.#options.deployment })) {
       const marked = readLabels(this.#options.deployment, Labels);
-      const slot = marked && this.#sockets.find(`${marked.labels.session}/${marked.labels.server}`);
+      const slot = marked && this.#slots.find(`${marked.labels.session}/${marked.labels.server}`);
       if (!slot) continue;
       if (State === 'running') {
         yield { phase: 'running', instance: instanceOf(Id, slot, marked) };
@@ -110,13 +116,13 @@ export class DockerRuntime implements Runtime {
   }
 
   async *logs(id: InstanceId, { tail }: LogOptions): AsyncIterable<string> {
-    const slot = this.#sockets.find(id);
+    const slot = this.#slots.find(id);
     const found = slot && tail !== 0 ? await this.#find(slot) : undefined;
     if (found) yield* await this.#engine.logs(found.container, tail);
   }
 
   async usage(id: InstanceId): Promise<ResourceUsage | undefined> {
-    const slot = this.#sockets.find(id);
+    const slot = this.#slots.find(id);
     const found = slot && (await this.#find(slot));
     return found && found.end === undefined ? this.#engine.usage(found.container) : undefined;
   }
@@ -125,7 +131,7 @@ export class DockerRuntime implements Runtime {
     const { deployment } = this.#options;
     const left = await this.#engine.list({ [LABEL.deployment]: deployment, [LABEL.session]: session });
     if (left.length > 0) throw new AppError('server.busy', `A container of ${session} is still there: stop it first`);
-    this.#sockets.forget(session);
+    this.#slots.forget(session);
   }
 
   async #start(slot: Slot, spec: InstanceSpec, signal: AbortSignal): Promise<Instance> {
@@ -138,7 +144,7 @@ export class DockerRuntime implements Runtime {
       signal.throwIfAborted();
       if (found.end !== undefined) await this.#engine.start(found.container);
       await this.#listens(slot, signal);
-      this.#sockets.close(slot);
+      this.#slots.close(slot);
       log.debug({ instance: slot.id, container: found.instance.name, ms: clock.now() - began }, 'instance is ready');
       return found.instance;
     } catch (error) {
@@ -160,7 +166,8 @@ export class DockerRuntime implements Runtime {
       );
     const place = { slot, name: this.#nameOf(slot), owner: await ownerOf(spec.workspace), madeAt: clock.now() };
     const options = containerOf(this.#options, spec, entry, place);
-    this.#sockets.prepare(slot);
+    checkSocket(slot);
+    this.#slots.prepare(slot);
     const container = await this.#engine.create(options);
     if (container === undefined) return undefined;
     return { container, instance: instanceOf(container, slot, { ...spec, madeAt: place.madeAt }), end: 'new' };
@@ -192,7 +199,7 @@ export class DockerRuntime implements Runtime {
     // An engine that does not answer now is not what the start is about: the deadline sees to it.
     const watching = watch().catch(() => {});
     try {
-      await untilListening(slot.socket, clock, signal, () => ended);
+      await untilListening(endpointOf(slot), clock, signal, () => ended);
     } finally {
       done.abort();
       await watching;
@@ -218,7 +225,7 @@ export class DockerRuntime implements Runtime {
   async #end(slot: Slot, graceMs: number): Promise<void> {
     const found = await this.#find(slot);
     if (found) await this.#remove(slot, found, graceMs);
-    else this.#sockets.remove(slot);
+    else this.#slots.remove(slot);
   }
 
   /** Ends this very container: who was held up since it was found may meet its successor's under the same name. */
@@ -230,7 +237,7 @@ export class DockerRuntime implements Runtime {
       if (clock.now() >= deadline) throw new AppError('runtime.unavailable', `${slot.id} cannot be removed`);
       await clock.sleep(REMOVAL_LOOK_MS);
     }
-    if (!(await this.#find(slot))) this.#sockets.remove(slot);
+    if (!(await this.#find(slot))) this.#slots.remove(slot);
   }
 
   async #statusOf({ container, instance, end }: Found): Promise<Exclude<InstanceStatus, { phase: 'absent' }>> {
@@ -252,7 +259,10 @@ export class DockerRuntime implements Runtime {
   }
 }
 
-function instanceOf(container: string, { id, socket }: Slot, { labels, madeAt }: Marked): Instance {
-  const endpoint = { kind: 'unix', path: socket } as const;
-  return { id, name: container.slice(0, SHORT_ID), endpoint, startedAt: madeAt, labels };
+function endpointOf(slot: Slot): Endpoint {
+  return { kind: 'unix', path: socketOf(slot) };
+}
+
+function instanceOf(container: string, slot: Slot, { labels, madeAt }: Marked): Instance {
+  return { id: slot.id, name: container.slice(0, SHORT_ID), endpoint: endpointOf(slot), startedAt: madeAt, labels };
 }

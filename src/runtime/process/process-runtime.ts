@@ -121,7 +121,7 @@ export class ProcessRuntime implements Runtime {
     const host = launched?.pid === undefined ? undefined : table.identity(launched.pid);
     const began = clock.now();
     try {
-      await untilListening(slot.socket, clock, signal, launched?.failure);
+      await untilListening({ kind: 'unix', path: slot.socket }, clock, signal, launched?.failure);
       const found = this.#find(slot);
       if (!found?.runs) throw new AppError('server.failed', 'the host listens but has no pid file');
       log.debug({ instance: slot.id, pid: found.instance.name, ms: clock.now() - began }, 'instance is ready');

@@ -13,13 +13,11 @@ import {
   rmSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { AppError, messageOf } from '../../core/errors.ts';
-import { isServerName, isSessionId, type ServerName, type SessionId } from '../../core/ids.ts';
-import type { InstanceId } from '../../core/runtime.ts';
-import { rotateAudit } from '../rotate-audit.ts';
+import { AppError, messageOf } from '../core/errors.ts';
+import { isServerName, isSessionId, type ServerName, type SessionId } from '../core/ids.ts';
+import type { InstanceId } from '../core/runtime.ts';
+import { rotateAudit } from './rotate-audit.ts';
 
-/** Bytes of `sun_path` without its end, on Linux (unix(7)) 107 and elsewhere 103. */
-const SOCKET_PATH_MAX = 103;
 /** Setgid: what is made in it belongs to the group. While its host starts, the group may write to it. */
 const OPEN = 0o2770;
 /** Afterwards it may not: a server in the instance could fill the disk of the machine. */
@@ -35,28 +33,37 @@ export const AUDIT = 'audit';
 /** What an instance leaves to the next one. */
 const LEFT: ReadonlySet<string> = new Set([LEDGER, AUDIT, `${AUDIT}.1`]);
 
-/** Where one instance has its socket. */
+/** Where one instance of a container or Pod keeps what the controller sees too. */
 export interface Slot {
   readonly id: InstanceId;
   readonly session: SessionId;
   readonly server: ServerName;
   /** Of its own: all of the directories that its container sees. */
   readonly directory: string;
-  readonly socket: string;
+}
+
+export interface SlotsOptions {
+  /** Absolute path; made when it is first needed. */
+  readonly root: string;
+  /** Id of a group that controller and instances share. */
+  readonly group: number;
+  /** Names of the settings that these two come from, for people. */
+  readonly settings: { readonly root: string; readonly group: string };
 }
 
 /**
- * The directories of sockets. They belong to the controller's user and to a group that gateways, controller and instances
- * share, so that an instance's user can be another one.
+ * The directories of instances. They belong to the controller's user and to a group that it shares with the instances, so that
+ * an instance's user can be another one.
  */
-export class Sockets {
+export class Slots {
+  readonly #options: SlotsOptions;
   readonly #root: string;
   readonly #group: number;
 
-  /** @param root absolute path, the same for the engine, the controller and the gateways; made when it is first needed */
-  constructor(root: string, group: number) {
-    this.#root = root;
-    this.#group = group;
+  constructor(options: SlotsOptions) {
+    this.#options = options;
+    this.#root = options.root;
+    this.#group = options.group;
   }
 
   /** The slot that `id` names; undefined if it cannot be an id of this runtime's. */
@@ -64,21 +71,14 @@ export class Sockets {
     const [session = '', server = '', ...more] = id.split('/');
     if (more.length > 0 || !isSessionId(session) || !isServerName(server)) return undefined;
     const directory = join(this.#root, session, server);
-    return { id, session, server, directory, socket: join(directory, 'host.sock') };
+    return { id, session, server, directory };
   }
 
   /**
-   * Makes the directories of a slot, open for its host to make its socket.
-   * @throws AppError `config.invalid` if the root is too long for sockets or not this user's
+   * Makes the directories of a slot, open for its host to make files there.
+   * @throws AppError `config.invalid` if the root is not this user's
    */
   prepare(slot: Slot): void {
-    const length = Buffer.byteLength(slot.socket);
-    if (length > SOCKET_PATH_MAX)
-      throw new AppError(
-        'config.invalid',
-        `The socket ${slot.socket} has a path of ${length} bytes, and a Unix socket may have ${SOCKET_PATH_MAX}: ` +
-          'set socketRoot to a shorter directory, or give the server a shorter name',
-      );
     // The egress proxy, of the same group, has its directory here too.
     this.#directory(this.#root, OPEN);
     this.#directory(join(this.#root, slot.session), CLOSED);
@@ -139,9 +139,10 @@ export class Sockets {
       if (found.gid !== this.#group) chownSync(path, -1, this.#group);
       if ((found.mode & 0o7777) !== mode || found.gid !== this.#group) chmodSync(path, mode);
     } catch (cause) {
+      const { root, group } = this.#options.settings;
       throw new AppError(
         'config.invalid',
-        `The directory ${path} for sockets cannot be used: ${messageOf(cause)}: set socketRoot to a directory of this program's user, and socketGroup to a group of it`,
+        `The directory ${path} of instances cannot be used: ${messageOf(cause)}: set ${root} to a directory of this program's user, and ${group} to a group of it`,
         { cause },
       );
     }

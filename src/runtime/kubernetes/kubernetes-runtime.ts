@@ -1,0 +1,316 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import type { V1Pod } from '@kubernetes/client-node';
+import type { Catalogue } from '../../core/catalogue.ts';
+import type { Clock } from '../../core/clock.ts';
+import { AppError, messageOf } from '../../core/errors.ts';
+import type { SessionId } from '../../core/ids.ts';
+import { linkKeyOf } from '../../core/link-tls.ts';
+import type { Logger } from '../../core/logger.ts';
+import type {
+  Instance,
+  InstanceId,
+  InstanceLabels,
+  InstanceSpec,
+  InstanceStatus,
+  LogOptions,
+  ResourceUsage,
+  Runtime,
+} from '../../core/runtime.ts';
+import type { Marked } from '../labels.ts';
+import { untilListening } from '../listening.ts';
+import { type Slot, Slots } from '../slots.ts';
+import { goesOn } from '../succession.ts';
+import { Turns } from '../turns.ts';
+import { Cluster } from './cluster.ts';
+import { lacking } from './cluster-errors.ts';
+import { readMarks, selectorFor } from './marks.ts';
+import { podNameOf } from './names.ts';
+import { HOST_PORT, type PodPlace, type PodPolicy, podOf, secretOf } from './pod-spec.ts';
+import { type PodState, stateOf } from './pod-state.ts';
+import { PodWatch } from './pod-watch.ts';
+
+/** How long an older incarnation gets to end before the next one starts, milliseconds. */
+const REPLACE_GRACE_MS = 2_000;
+/** How much of a log says why something failed. */
+const REASON_LINES = 20;
+/** How long a Pod may wait for a node with room for it, or for anything else, milliseconds: a cluster may grow meanwhile. */
+const PLACE_MS = 60_000;
+/** How often a Pod is looked at of which nothing is heard, milliseconds. */
+const LOOK_MS = 500;
+/** How much longer than its grace a node may take to end a Pod, milliseconds. */
+const ENDING_MS = 20_000;
+/** As a Pod's unique id is shown. */
+const SHORT_UID = 8;
+
+export interface KubernetesRuntimeOptions extends PodPolicy {
+  /** Path of the kubeconfig; absent: the cluster is found as every client does. */
+  readonly kubeConfig?: string;
+  /** Where this program sees the root of `stateClaim`, absolute. */
+  readonly stateRoot: string;
+  /** Whose entries say what a server's Pod may have. */
+  readonly catalogue: Catalogue;
+  /** The instance's secret. */
+  readonly secretOf: (labels: InstanceLabels) => string;
+  /** What a running instance says that it uses. */
+  readonly usageOf: (instance: Instance) => Promise<ResourceUsage | undefined>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+  /** Nothing more is asked of this runtime. */
+  readonly over: AbortSignal;
+}
+
+/** A Pod of this deployment's. */
+interface Found {
+  readonly name: string;
+  readonly uid: string;
+  readonly marked: Marked;
+  /** Empty: it has none yet. */
+  readonly address: string;
+  readonly state: PodState;
+}
+
+/**
+ * Runs each instance as a Pod of one container, whose host listens on the Pod's address. All that it knows is in the Pods'
+ * annotations, so another controller of the same deployment goes on where this one stopped. A Pod's name is made of deployment,
+ * session and server: there are never two of the same. Lists are the truth; a watch saves asking for each Pod.
+ */
+export class KubernetesRuntime implements Runtime {
+  readonly kind = 'kubernetes';
+  readonly #options: KubernetesRuntimeOptions;
+  readonly #cluster: Cluster;
+  readonly #watch: PodWatch;
+  readonly #slots: Slots;
+  readonly #turns = new Turns();
+
+  /** @throws AppError `runtime.unavailable` if no cluster is named */
+  constructor(options: KubernetesRuntimeOptions) {
+    this.#options = options;
+    this.#cluster = new Cluster(options.namespace, options.kubeConfig);
+    this.#watch = new PodWatch({ ...options, cluster: this.#cluster, labels: selectorFor(options.deployment) });
+    this.#slots = new Slots({
+      root: join(options.stateRoot, options.deployment),
+      group: options.group,
+      settings: { root: 'stateRoot', group: 'socketGroup' },
+    });
+  }
+
+  async start(spec: InstanceSpec, signal: AbortSignal): Promise<Instance> {
+    const { session, server } = spec.labels;
+    const slot = this.#slots.find(`${session}/${server}`);
+    if (!slot) throw new AppError('request.invalid', `Not a session and a server: ${session}, ${server}`);
+    return this.#turns.run(slot.id, (cancelled) => this.#start(slot, spec, AbortSignal.any([signal, cancelled])));
+  }
+
+  async status(id: InstanceId): Promise<InstanceStatus> {
+    const slot = this.#slots.find(id);
+    const found = slot && (await this.#find(slot));
+    return found ? this.#statusOf(slot, found) : { phase: 'absent' };
+  }
+
+  async stop(id: InstanceId, graceMs: number): Promise<void> {
+    const slot = this.#slots.find(id);
+    if (!slot) return;
+    this.#turns.cancel(slot.id, new AppError('server.stopped', `${slot.server} was stopped while it started`));
+    await this.#turns.run(slot.id, () => this.#end(slot, graceMs));
+  }
+
+  async *list(): AsyncIterable<InstanceStatus & { phase: 'running' | 'dead' }> {
+    const page = await this.#cluster.listPods(selectorFor(this.#options.deployment));
+    this.#watch.listed(page);
+    for (const pod of page.pods) {
+      const marked = readMarks(this.#options.deployment, pod);
+      const slot = marked && this.#slots.find(`${marked.labels.session}/${marked.labels.server}`);
+      const found = slot && this.#foundIn(slot, pod);
+      if (found) yield await this.#statusOf(slot, found);
+    }
+  }
+
+  async *logs(id: InstanceId, { tail }: LogOptions): AsyncIterable<string> {
+    const slot = this.#slots.find(id);
+    const found = slot && tail !== 0 ? await this.#find(slot) : undefined;
+    if (found) yield* await this.#cluster.logs(found.name, tail);
+  }
+
+  async usage(id: InstanceId): Promise<ResourceUsage | undefined> {
+    const status = await this.status(id);
+    return status.phase === 'running' ? this.#options.usageOf(status.instance) : undefined;
+  }
+
+  async forget(session: SessionId): Promise<void> {
+    const { pods } = await this.#cluster.listPods(selectorFor(this.#options.deployment, session));
+    if (pods.length > 0) throw new AppError('server.busy', `A Pod of ${session} is still there: stop it first`);
+    if (this.#leaves) this.#slots.forget(session);
+  }
+
+  /** Whether instances leave something to their successors. */
+  get #leaves(): boolean {
+    return this.#options.stateClaim !== '';
+  }
+
+  async #start(slot: Slot, spec: InstanceSpec, signal: AbortSignal): Promise<Instance> {
+    signal.throwIfAborted();
+    const { clock, log } = this.#options;
+    const began = clock.now();
+    // Made without a look at what is there: mostly nothing is, and a name that is taken says so.
+    const found = (await this.#make(slot, spec)) ?? (await this.#replace(slot, spec, signal));
+    try {
+      const instance = await this.#untilRunning(slot, found, signal);
+      await this.#listens(slot, found, instance, signal);
+      if (this.#leaves) this.#slots.close(slot);
+      log.debug({ instance: slot.id, pod: instance.name, ms: clock.now() - began }, 'instance is ready');
+      return instance;
+    } catch (error) {
+      throw await this.#undone(slot, found, signal.aborted ? signal.reason : error);
+    }
+  }
+
+  /** A new Pod, which does not run yet; undefined: there is one. */
+  async #make(slot: Slot, spec: InstanceSpec): Promise<Found | undefined> {
+    const { catalogue, clock, deployment } = this.#options;
+    const name = podNameOf(deployment, slot);
+    const secret = `${name}-${randomBytes(5).toString('hex')}`;
+    const place: PodPlace = { slot, name, secret, madeAt: clock.now() };
+    const body = podOf(this.#options, spec, catalogue.get(slot.server), place);
+    if (this.#leaves) this.#slots.prepare(slot);
+    const pod = await this.#cluster.createPod(body);
+    if (!pod) return undefined;
+    this.#watch.made(pod);
+    const found = this.#foundIn(slot, pod) as Found;
+    try {
+      const key = linkKeyOf(this.#options.secretOf(spec.labels));
+      await this.#cluster.createSecret(secretOf(this.#options, place, found.uid, key));
+    } catch (error) {
+      await this.#remove(slot, found, 0);
+      throw error;
+    }
+    return found;
+  }
+
+  /** What runs there already, if it is the very instance; else a new Pod in the place of what was there. */
+  async #replace(slot: Slot, spec: InstanceSpec, signal: AbortSignal): Promise<Found> {
+    const found = await this.#find(slot);
+    const runs = found?.state.is === 'running';
+    if (found && goesOn({ instance: instanceOf(slot, found), runs }, spec.labels)) return found;
+    if (found) await this.#remove(slot, found, REPLACE_GRACE_MS);
+    signal.throwIfAborted();
+    const made = await this.#make(slot, spec);
+    if (made) return made;
+    const name = podNameOf(this.#options.deployment, slot);
+    throw new AppError('server.busy', `The Pod ${name} is somebody else's: remove it, or rename the deployment`);
+  }
+
+  async #untilRunning(slot: Slot, { uid }: Found, signal: AbortSignal): Promise<Instance> {
+    const { clock } = this.#options;
+    const deadline = clock.now() + PLACE_MS;
+    for (;;) {
+      signal.throwIfAborted();
+      const found = await this.#find(slot);
+      if (found?.uid !== uid) throw new AppError('server.failed', 'its Pod is gone');
+      const { state } = found;
+      if (state.is === 'running') return instanceOf(slot, found);
+      const late = clock.now() >= deadline;
+      if (state.is === 'ended' || state.hopeless || late) throw await this.#whyNot(uid, state, late);
+      await this.#watch.changed(LOOK_MS, signal);
+    }
+  }
+
+  async #whyNot(uid: string, state: Exclude<PodState, { is: 'running' }>, late: boolean): Promise<AppError> {
+    if (state.lack) return lacking(state.lack, `Kubernetes cannot start it: ${state.why}`);
+    if (!late) return new AppError('server.failed', state.why);
+    const warning = await this.#cluster.warning(uid);
+    return lacking('node', `Kubernetes has not started it within ${PLACE_MS / 1000} s: ${warning ?? state.why}`);
+  }
+
+  async #listens(slot: Slot, { uid }: Found, { endpoint }: Instance, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    const done = new AbortController();
+    let ended: string | undefined;
+    const watch = async () => {
+      while (ended === undefined && !done.signal.aborted) {
+        await this.#watch.changed(LOOK_MS, done.signal);
+        const found = await this.#find(slot);
+        if (found?.uid !== uid) ended = 'its Pod is gone';
+        else if (found.state.is === 'ended') ended = found.state.why;
+      }
+    };
+    // An API server that does not answer now is not what the start is about: the deadline sees to it.
+    const watching = watch().catch(() => {});
+    try {
+      await untilListening(endpoint, clock, signal, () => ended);
+    } finally {
+      done.abort();
+      await watching;
+    }
+  }
+
+  /** Removes what a start has left; returns the error that says why it failed. */
+  async #undone(slot: Slot, found: Found, error: unknown): Promise<unknown> {
+    const failed = error instanceof AppError && error.code === 'server.failed';
+    const said = failed ? await this.#said(found).catch(() => '') : '';
+    await this.#remove(slot, found, 0);
+    if (!failed) return error;
+    return new AppError('server.failed', `${slot.server} did not start: ${messageOf(error)}${said && `\n${said}`}`, {
+      ...(said ? { data: { stderr: said } } : {}),
+      cause: error,
+    });
+  }
+
+  async #said({ name }: Found): Promise<string> {
+    return (await this.#cluster.logs(name, REASON_LINES)).join('\n');
+  }
+
+  async #end(slot: Slot, graceMs: number): Promise<void> {
+    const found = await this.#find(slot);
+    if (found) await this.#remove(slot, found, graceMs);
+    else if (this.#leaves) this.#slots.remove(slot);
+  }
+
+  /**
+   * Ends this very Pod: who was held up since it was found may meet its successor's under the same name. Waits for its node to
+   * say that it has ended; of a node that the cluster has given up nobody will, and gateways do not reach what runs there.
+   */
+  async #remove(slot: Slot, { name, uid }: Found, graceMs: number): Promise<void> {
+    const { clock, log } = this.#options;
+    const graceS = Math.max(1, Math.ceil(graceMs / 1000));
+    await this.#cluster.deletePod(name, uid, graceS);
+    const deadline = clock.now() + graceS * 1000 + ENDING_MS;
+    for (let left = await this.#find(slot); left?.uid === uid; left = await this.#find(slot)) {
+      if (clock.now() < deadline) await this.#watch.changed(LOOK_MS, this.#options.over);
+      else if (left.state.is === 'ended' && left.state.lost) {
+        log.warn({ instance: slot.id, pod: name }, 'the Pod of a lost node is given up');
+        return this.#cluster.deletePod(name, uid, 0);
+      } else throw lacking('node', `The node of the Pod ${name} does not end it: see whether the node is well`);
+    }
+    if (this.#leaves && !(await this.#find(slot))) this.#slots.remove(slot);
+  }
+
+  async #statusOf(slot: Slot, found: Found): Promise<Exclude<InstanceStatus, { phase: 'absent' }>> {
+    const instance = instanceOf(slot, found);
+    if (found.state.is === 'running') return { phase: 'running', instance };
+    const said = await this.#said(found);
+    return { phase: 'dead', instance, reason: `${found.state.why}${said && `; its log ends with:\n${said}`}` };
+  }
+
+  /** The slot's Pod; one that is not this deployment's is none. */
+  async #find(slot: Slot): Promise<Found | undefined> {
+    const name = podNameOf(this.#options.deployment, slot);
+    const { pod } = this.#watch.look(name) ?? { pod: await this.#cluster.readPod(name) };
+    return pod && this.#foundIn(slot, pod);
+  }
+
+  #foundIn(slot: Slot, pod: V1Pod): Found | undefined {
+    const marked = readMarks(this.#options.deployment, pod);
+    const { name = '', uid = '' } = pod.metadata ?? {};
+    if (marked?.labels.session !== slot.session || marked.labels.server !== slot.server) return undefined;
+    return { name, uid, marked, address: pod.status?.podIP ?? '', state: stateOf(pod) };
+  }
+}
+
+function instanceOf({ id }: Slot, { name, uid, address, marked }: Found): Instance {
+  const { labels, madeAt } = marked;
+  const endpoint = { kind: 'tcp', host: address, port: HOST_PORT } as const;
+  return { id, name: `${name}/${uid.slice(0, SHORT_UID)}`, endpoint, startedAt: madeAt, labels };
+}
