@@ -20,6 +20,8 @@ export interface KubernetesNamespace extends AsyncDisposable {
   readonly core: CoreV1Api;
   /** Of the controller's account. */
   readonly kubeConfig: string;
+  /** Writes a kubeconfig for another account or cluster; returns its path. */
+  variant(make: (config: KubeConfig) => void): Promise<string>;
   /** Claims, and the directories of this machine that are behind them. */
   readonly state: { readonly claim: string; readonly directory: string };
   readonly workspaces: { readonly claim: string; readonly directory: string };
@@ -58,6 +60,13 @@ export async function openKubernetesNamespace(): Promise<KubernetesNamespace> {
     name,
     core,
     kubeConfig,
+    variant: async (make) => {
+      const config = new KubeConfig();
+      make(config);
+      const file = `${kubeConfig}-${randomBytes(4).toString('hex')}`;
+      await writeFile(file, config.exportConfig(), { mode: 0o600 });
+      return file;
+    },
     state: await claim(STATE, 0),
     workspaces: await claim(WORKSPACES, INSTANCE_USER),
     [Symbol.asyncDispose]: async () => {

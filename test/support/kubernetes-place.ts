@@ -6,13 +6,13 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { V1Pod } from '@kubernetes/client-node';
 import { build } from 'esbuild';
-import type { CatalogueEntry } from '../../src/core/catalogue.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Instance, ResourceUsage } from '../../src/core/runtime.ts';
 import { KubernetesRuntime, type KubernetesRuntimeOptions } from '../../src/runtime/kubernetes/kubernetes-runtime.ts';
 import { selectorFor } from '../../src/runtime/kubernetes/marks.ts';
 import type { RuntimePlace } from '../contract/runtime.ts';
 import type { HostBehaviour } from '../fakes/fake-host.ts';
+import { podEntryOf } from './catalogue-entry.ts';
 import { eventually } from './eventually.ts';
 import { INSTANCE_USER, type KubernetesNamespace, STATE_GROUP } from './kubernetes-namespace.ts';
 import { clockAtSpeed, silentLog } from './process-place.ts';
@@ -31,11 +31,6 @@ export interface KubernetesPlace extends RuntimePlace {
   readonly deployment: string;
   runtime(behaviour?: HostBehaviour, options?: Partial<KubernetesRuntimeOptions>): KubernetesRuntime;
   pods(): Promise<V1Pod[]>;
-}
-
-/** An entry of the catalogue with nothing special. */
-export function podEntryOf(name: string, more: Partial<CatalogueEntry> = {}): CatalogueEntry {
-  return { name, transport: 'stdio', command: 'none', args: [], env: {}, variables: [], files: {}, ...more };
 }
 
 /** The tests' own host as one file, so that any image with a Node can run it. */
