@@ -7,6 +7,7 @@ import { SETTINGS, variableOf } from './config/settings.ts';
 import type { HostLimits } from './core/channel.ts';
 import { AppError, messageOf } from './core/errors.ts';
 import { stateDirectory } from './core/state-directory.ts';
+import { passwordIn, withPassword } from './core/store-url.ts';
 
 /** All that the manager can be told, checked. One slice for each consumer. Durations in milliseconds, sizes in bytes. */
 export interface Config {
@@ -167,7 +168,7 @@ export function loadConfig(place: Place, file = place.env.MCP_SESSION_MANAGER_CO
   if (values.maxAge < values.idleTtl)
     problems.push(`$${variableOf('maxAge')} (or "maxAge") must not be shorter than $${variableOf('idleTtl')}`);
   const files = secretFiles(place);
-  const store = withPassword(values.store, files.storePassword, problems);
+  const store = storeOf(values.store, files.storePassword, problems);
   if (problems.length > 0)
     throw new AppError(
       'config.invalid',
@@ -206,21 +207,21 @@ function secretFiles({ env, cwd }: Place): { secrets: Config['secrets']; storePa
 }
 
 /** The store's URL with the password that this file holds; messages repeat neither. */
-function withPassword(store: string, file: string | undefined, problems: string[]): string {
+function storeOf(store: string, file: string | undefined, problems: string[]): string {
   if (file === undefined) return store;
   const name = '$MCP_SESSION_MANAGER_STORE_PASSWORD_FILE';
-  const url = URL.parse(store);
-  if (!url || store === 'embedded')
+  if (!store || store === 'embedded')
     problems.push(`${name} needs the URL of a Redis server in $MCP_SESSION_MANAGER_STORE`);
-  else if (url.password) problems.push(`${name} and the password in $MCP_SESSION_MANAGER_STORE exclude each other`);
+  else if (passwordIn(store))
+    problems.push(`${name} and the password in $MCP_SESSION_MANAGER_STORE exclude each other`);
   else {
     try {
-      url.password = encodeURIComponent(readFileSync(file, 'utf8').trim());
+      return withPassword(store, readFileSync(file, 'utf8').trim());
     } catch (error) {
       problems.push(`${name} cannot be read: ${messageOf(error)}`);
     }
   }
-  return url?.href ?? store;
+  return store;
 }
 
 /** What a file of settings holds. */

@@ -1,6 +1,7 @@
 import { availableParallelism, homedir, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { z } from 'zod';
+import { isStoreUrl } from '../core/store-url.ts';
 import { absolutePath, decimal, duration, flag, integer, list, size, text } from './values.ts';
 
 /** Where the manager runs: what some defaults depend on. */
@@ -26,8 +27,9 @@ const setting = <T extends z.ZodType>(schema: T, fallback: Setting<T>['fallback'
 /** Host names of this machine's loopback interface, as `URL.hostname` words them. */
 const LOOPBACK: readonly string[] = ['localhost', '127.0.0.1', '[::1]'];
 
-const storeName = text.refine((value) => value === 'embedded' || /^rediss?:\/\/[^/\s]+/.test(value), {
-  error: 'must be "embedded" or the URL of a Redis server: redis://HOST:PORT or rediss://HOST:PORT',
+const storeName = text.refine((value) => value === 'embedded' || isStoreUrl(value), {
+  error:
+    'must be "embedded" or the URL of a Redis server: redis://HOST:PORT or rediss://HOST:PORT, or of its Sentinels: redis+sentinel://HOST:PORT,HOST:PORT/NAME',
 });
 const hostName = text.toLowerCase().regex(/^(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9.-]+)$/, {
   error: 'must hold host names without scheme and port, such as localhost or [::1]',

@@ -1,9 +1,8 @@
 import type { Config } from '../config.ts';
+import { passwordIn, withPassword } from '../core/store-url.ts';
 
 /** The configuration as operators may see it: with no secret in it. Files of secrets are named, not read. */
 export function masked(config: Config): Readonly<Record<string, unknown>> {
-  const url = URL.parse(config.store);
-  if (!url?.password) return { ...config };
-  url.password = '***';
-  return { ...config, store: url.href };
+  if (passwordIn(config.store) === '') return { ...config };
+  return { ...config, store: withPassword(config.store, '***') };
 }

@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -17,6 +16,7 @@ import { SocketLinks } from '../../src/link/socket-links.ts';
 import { accepts, specOf } from '../contract/runtime.ts';
 import { HOST_LIMITS } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const ECHO = fileURLToPath(new URL('../fakes/servers/echo-module.ts', import.meta.url));
@@ -37,15 +37,6 @@ const assignment: HostAssignment = {
   limits: HOST_LIMITS,
   record: 'sealed',
 };
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 describe('a host on a port', () => {
   let directory: string;

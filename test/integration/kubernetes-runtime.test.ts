@@ -1,5 +1,4 @@
-import { createServer } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { connect } from 'node:net';
 import type { V1Pod } from '@kubernetes/client-node';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Instance, Runtime } from '../../src/core/runtime.ts';
@@ -7,6 +6,7 @@ import { podNameOf } from '../../src/runtime/kubernetes/names.ts';
 import { accepts, collect, specOf } from '../contract/runtime.ts';
 import { podEntryOf } from '../support/catalogue-entry.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 import { type KubernetesNamespace, openKubernetesNamespace } from '../support/kubernetes-namespace.ts';
 import { bundledHost, type KubernetesPlace, openKubernetesPlace, podOf } from '../support/kubernetes-place.ts';
 import { clockAtSpeed } from '../support/process-place.ts';
@@ -267,10 +267,7 @@ function strangerOf(name: string): V1Pod {
 
 /** A kubeconfig that leads to a port on which nobody listens. */
 async function unreachable(namespace: KubernetesNamespace): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await eventually('a port', async () => server.address());
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
+  const port = await freePort();
   return namespace.variant((config) =>
     config.loadFromClusterAndUser(
       { name: 'down', server: `http://127.0.0.1:${port}`, skipTLSVerify: false },

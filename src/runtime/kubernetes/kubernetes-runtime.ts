@@ -17,6 +17,7 @@ import type {
   ResourceUsage,
   Runtime,
 } from '../../core/runtime.ts';
+import { within } from '../../core/within.ts';
 import type { Marked } from '../labels.ts';
 import { untilListening } from '../listening.ts';
 import { type Slot, Slots } from '../slots.ts';
@@ -40,6 +41,8 @@ const PLACE_MS = 60_000;
 const LOOK_MS = 500;
 /** How much longer than its grace a node may take to end a Pod, milliseconds. */
 const ENDING_MS = 20_000;
+/** How long its node may take to say what an ended Pod said last, milliseconds. */
+const LAST_WORDS_MS = 2_000;
 /** As a Pod's unique id is shown. */
 const SHORT_UID = 8;
 
@@ -258,6 +261,13 @@ export class KubernetesRuntime implements Runtime {
     });
   }
 
+  /** What a Pod that has ended said last, if its node can be asked soon. */
+  async #lastWords(found: Found): Promise<string> {
+    if (found.state.is === 'starting' || (found.state.is === 'ended' && found.state.lost)) return '';
+    const late = () => new Error('its node does not give its log');
+    return within(this.#options.clock, LAST_WORDS_MS, late, () => this.#said(found)).catch(() => '');
+  }
+
   async #said({ name }: Found): Promise<string> {
     return (await this.#cluster.logs(name, REASON_LINES)).join('\n');
   }
@@ -276,13 +286,19 @@ export class KubernetesRuntime implements Runtime {
     const { clock, log } = this.#options;
     const graceS = Math.max(1, Math.ceil(graceMs / 1000));
     await this.#cluster.deletePod(name, uid, graceS);
-    const deadline = clock.now() + graceS * 1000 + ENDING_MS;
+    let deadline = clock.now() + graceS * 1000 + ENDING_MS;
+    let givenUp = false;
     for (let left = await this.#find(slot); left?.uid === uid; left = await this.#find(slot)) {
-      if (clock.now() < deadline) await this.#watch.changed(LOOK_MS, this.#options.over);
-      else if (left.state.is === 'ended' && left.state.lost) {
-        log.warn({ instance: slot.id, pod: name }, 'the Pod of a lost node is given up');
-        return this.#cluster.deletePod(name, uid, 0);
-      } else throw lacking('node', `The node of the Pod ${name} does not end it: see whether the node is well`);
+      if (clock.now() < deadline) {
+        await this.#watch.changed(LOOK_MS, this.#options.over);
+        continue;
+      }
+      if (givenUp || left.state.is !== 'ended' || !left.state.lost)
+        throw lacking('node', `The node of the Pod ${name} does not end it: see whether the node is well`);
+      log.warn({ instance: slot.id, pod: name }, 'the Pod of a lost node is given up');
+      await this.#cluster.deletePod(name, uid, 0);
+      givenUp = true;
+      deadline += ENDING_MS;
     }
     if (this.#leaves && !(await this.#find(slot))) this.#slots.remove(slot);
   }
@@ -290,7 +306,7 @@ export class KubernetesRuntime implements Runtime {
   async #statusOf(slot: Slot, found: Found): Promise<Exclude<InstanceStatus, { phase: 'absent' }>> {
     const instance = instanceOf(slot, found);
     if (found.state.is === 'running') return { phase: 'running', instance };
-    const said = await this.#said(found);
+    const said = await this.#lastWords(found);
     return { phase: 'dead', instance, reason: `${found.state.why}${said && `; its log ends with:\n${said}`}` };
   }
 

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { backoffDelay } from '../../core/retry.ts';
+import { type SentinelUrl, sentinelUrlOf } from '../../core/store-url.ts';
 import { ACQUIRE } from './scripts/acquire.ts';
 import { ADD_CONNECTION } from './scripts/add-connection.ts';
 import { ANNOUNCE } from './scripts/announce.ts';
@@ -36,21 +37,37 @@ export interface Scripts {
 }
 export type RedisClient = Redis & Scripts;
 
+/** Sentinels that are asked for the master, again and again until one knows it. */
+function discoveryOf({ tls, sentinels, name, db, username, password }: SentinelUrl, answerMs: number) {
+  return {
+    sentinels: [...sentinels],
+    name,
+    db,
+    sentinelRetryStrategy: (failures: number) => backoffDelay(RECONNECT, failures, Math.random()),
+    sentinelCommandTimeout: answerMs,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(tls ? { tls: {}, enableTLSForSentinelMode: true } : {}),
+  };
+}
+
 /**
  * A client for which an outage is a value, soon: nothing is queued while there is no connection, nothing is sent twice (a
  * `create` that is repeated would answer "there already"), and a server that stops answering loses the connection.
  * @param answerMs how long the server may take to answer anything, milliseconds
  */
 export function connectRedis(url: string, answerMs: number): RedisClient {
-  const client = new Redis(url, {
+  const sentinel = sentinelUrlOf(url);
+  const options = {
+    ...(sentinel ? discoveryOf(sentinel, answerMs) : {}),
     connectTimeout: answerMs,
     socketTimeout: answerMs,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     maxLoadingRetryTime: RECONNECT.maxMs,
-    retryStrategy: (failures) => backoffDelay(RECONNECT, failures, Math.random()),
+    retryStrategy: (failures: number) => backoffDelay(RECONNECT, failures, Math.random()),
     // After a failover the address may lead to the new master.
-    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
     disableClientInfo: true,
     scripts: {
       prepareGeneration: { lua: PREPARE, numberOfKeys: 1 },
@@ -68,7 +85,8 @@ export function connectRedis(url: string, answerMs: number): RedisClient {
       listReplicas: { lua: REPLICAS, numberOfKeys: 2 },
       countHit: { lua: HIT, numberOfKeys: 1 },
     },
-  }) as RedisClient;
+  };
+  const client = (sentinel ? new Redis(options) : new Redis(url, options)) as RedisClient;
   client.setMaxListeners(0);
   // Whoever asks during an outage is told; without a listener ioredis would write to the console.
   client.on('error', () => {});

@@ -1,26 +1,32 @@
 import { once } from 'node:events';
 import type { Clock } from '../../core/clock.ts';
 import { messageOf, StoreUnavailable } from '../../core/errors.ts';
+import { sentinelUrlOf } from '../../core/store-url.ts';
 import { connectRedis, type RedisClient } from './client.ts';
 
 export interface RedisOptions {
-  /** `redis://[user:password@]host:port[/db]`, `rediss://...` for TLS, or the path of a Unix socket. */
+  /** As core/store-url.ts says, or the path of a Unix socket. */
   readonly url: string;
   readonly clock: Clock;
   /** How long one operation may take, finding a connection included, milliseconds; 600 by default. */
   readonly commandTimeoutMs?: number;
 }
 
+/** How long a write that must not be lost waits for a replica to have it, milliseconds. */
+const REPLICATION_MS = 100;
+
 /** A connection to Redis, made again whenever it breaks; each operation has one deadline over all of it. */
 export class RedisConnection implements AsyncDisposable {
   readonly client: RedisClient;
   readonly #clock: Clock;
   readonly #timeoutMs: number;
+  readonly #hasReplicas: boolean;
 
   /** Connects in the background: the first operation waits for it. */
   constructor(options: RedisOptions) {
     this.#clock = options.clock;
     this.#timeoutMs = options.commandTimeoutMs ?? 600;
+    this.#hasReplicas = sentinelUrlOf(options.url) !== undefined;
     this.client = connectRedis(options.url, this.#timeoutMs);
   }
 
@@ -37,6 +43,14 @@ export class RedisConnection implements AsyncDisposable {
     } finally {
       settled.abort();
     }
+  }
+
+  /**
+   * Waits until a replica has what was written just before: what no replica has is lost if the master dies at this moment. Not
+   * for long, and not where there are none: a master that has lost its replicas still serves.
+   */
+  async replicated(): Promise<void> {
+    if (this.#hasReplicas) await this.client.wait(1, REPLICATION_MS);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -14,7 +14,7 @@ export interface RedisStoreOptions extends RedisOptions {
 }
 
 /**
- * The store of many replicas: Redis 7.0 or later, one server or a name that leads to the master.
+ * The store of many replicas: Redis 7.0 or later, one server, or a master that Sentinels name.
  *
  * Time is the Redis server's, so that replicas whose clocks differ agree on what is over, and Redis' own TTLs do the
  * expiring, with nobody running. `maxAt` is compared with it too: a replica's clock that is wrong by a minute makes the
@@ -24,6 +24,9 @@ export interface RedisStoreOptions extends RedisOptions {
  * slot of its own: a session is put into it before it is created and taken out only after its deadline, and only when it
  * was seen to be over, so it may name sessions that are over but lacks none that is there. Scores follow each `touch`
  * unacknowledged; one that was lost is too early, which only means that somebody looks and finds the session there.
+ *
+ * With Sentinels a replica may become the master. It has each session that was created and each deletion, since these wait for
+ * a replica; of anything else the last moments may be lost, which is as if it had not been done: the controller compares again.
  */
 export class RedisStore implements SessionStore, ConnectionStore, AsyncDisposable {
   readonly #keys: RedisKeys;
@@ -51,7 +54,9 @@ export class RedisStore implements SessionStore, ConnectionStore, AsyncDisposabl
     const [deadlines, session] = [this.#keys.deadlines, this.#keys.session(record.id)];
     return this.#redis.ask(async (redis) => {
       await redis.enlist(deadlines, record.id, String(record.idleTtlMs), String(record.maxAt));
-      return (await redis.createSession(session, ...values(record))) === 1;
+      const created = (await redis.createSession(session, ...values(record))) === 1;
+      if (created) await this.#redis.replicated();
+      return created;
     });
   }
 
@@ -79,7 +84,11 @@ export class RedisStore implements SessionStore, ConnectionStore, AsyncDisposabl
   }
 
   async delete(id: SessionId): Promise<boolean> {
-    return (await this.#redis.ask((redis) => redis.del(this.#keys.session(id)))) === 1;
+    return this.#redis.ask(async (redis) => {
+      const deleted = (await redis.del(this.#keys.session(id))) === 1;
+      if (deleted) await this.#redis.replicated();
+      return deleted;
+    });
   }
 
   /**
