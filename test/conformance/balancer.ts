@@ -72,7 +72,7 @@ export class UnstickyBalancer implements AsyncDisposable {
 function unsticky(deployed: string, port: number, replicas: readonly string[]): string {
   const servers = replicas.map((url, index) => `    server replica${index + 1} ${new URL(url).host}`).join('\n');
   const changes: readonly [what: RegExp, instead: string][] = [
-    [/^resolvers docker\n(?: .*\n)+/m, ''],
+    [/^resolvers local\n(?: .*\n)+/m, ''],
     [/^frontend operations\n(?: .*\n)+/m, ''],
     [/^ {4}bind :8900$/m, `    bind 127.0.0.1:${port}`],
     [/^ {4}balance hash .*$/gm, '    balance roundrobin'],
