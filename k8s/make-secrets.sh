@@ -10,7 +10,7 @@ set -euo pipefail
 namespace=mcp-session-manager
 url=${REDIS_URL:-redis://redis:6379}
 
-kubectl get namespace "$namespace" >/dev/null 2>&1 || kubectl create namespace "$namespace"
+kubectl apply -f "$(dirname "$0")/base/namespaces.yaml"
 # By way of files: arguments can be read by every user of this machine.
 kubectl -n "$namespace" create secret generic mcp-session-manager \
   --from-file=key=<(openssl rand 32) \
