@@ -1,5 +1,6 @@
 /**
- * Writes the rules of Prometheus and the alerting files of Grafana from grafana/alerts: npm run alerts
+ * Writes the rules of Prometheus, also as its operator on Kubernetes takes them, and the alerting files of Grafana from
+ * grafana/alerts: npm run alerts
  * RUNBOOKS: where runbooks are read, in place of the repository's folder (`https://example.org/runbooks`).
  */
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -8,13 +9,28 @@ import { grafanaFiles } from '../grafana/alerts/grafana.ts';
 import { RUNBOOKS } from '../grafana/alerts/labels.ts';
 import { prometheusRules } from '../grafana/alerts/prometheus.ts';
 
+/** The same rules for the Prometheus Operator: what stands before them. */
+const RULE_OBJECT = `apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: mcp-session-manager
+  namespace: mcp-session-manager
+  labels: { app.kubernetes.io/name: mcp-session-manager }
+spec:
+`;
+
 /** Path in the repository -> text. */
 export function alertFiles(runbooks: string): Readonly<Record<string, string>> {
   const alerting = Object.entries(grafanaFiles(runbooks)).map(([name, text]) => [
     `grafana/provisioning/alerting/${name}`,
     text,
   ]);
-  return { 'grafana/prometheus/rules.yml': prometheusRules(runbooks), ...Object.fromEntries(alerting) };
+  const rules = prometheusRules(runbooks);
+  return {
+    'grafana/prometheus/rules.yml': rules,
+    'k8s/components/monitoring/rules.yaml': RULE_OBJECT + rules.replaceAll(/^(?=.)/gm, '  '),
+    ...Object.fromEntries(alerting),
+  };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

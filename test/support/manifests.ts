@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 import type { V1Container, V1LabelSelector, V1PodSpec } from '@kubernetes/client-node';
 import { parseAllDocuments } from 'yaml';
 
+const MAX_OUTPUT = 64 * 2 ** 20;
+
 export const K8S = fileURLToPath(new URL('../../k8s', import.meta.url));
 
 /** An object of Kubernetes, as it is written. */
@@ -31,8 +33,12 @@ export interface PodMaker {
 
 /** What `kubectl apply -k` would send. @param directory of a kustomization */
 export function render(directory: string): Manifest[] {
-  const options = { encoding: 'utf8', maxBuffer: 64 * 2 ** 20, stdio: ['ignore', 'pipe', 'pipe'] } as const;
-  const say = (program: string, ...args: string[]) => execFileSync(program, [...args, directory], options);
+  const say = (program: string, ...args: string[]) =>
+    execFileSync(program, [...args, directory], {
+      encoding: 'utf8',
+      maxBuffer: MAX_OUTPUT,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
   let text: string;
   try {
     text = say('kustomize', 'build');

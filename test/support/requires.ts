@@ -14,6 +14,10 @@ const NEEDS = {
   },
   jq: { probe: ['sh', '-c', 'jq --version && curl --version'], remedy: 'install curl and jq' },
   tmux: { probe: ['tmux', '-V'], remedy: 'install tmux' },
+  kustomize: {
+    probe: ['sh', '-c', 'kustomize version || kubectl kustomize --help'],
+    remedy: 'install kustomize, or kubectl',
+  },
   zsh: { probe: ['zsh', '--version'], remedy: 'install zsh' },
   fish: { probe: ['fish', '--version'], remedy: 'install fish' },
   promtool: { probe: ['promtool', '--version'], remedy: 'install prometheus' },
