@@ -27,11 +27,15 @@ export class UnstickyBalancer implements AsyncDisposable {
     writeFileSync(this.#file, unsticky(readFileSync(CONFIGURATION, 'utf8'), port, replicas));
   }
 
-  /** @param replicas base URLs of the gateways. Resolves when requests get through */
-  static async start(replicas: readonly string[]): Promise<UnstickyBalancer> {
+  /**
+   * Resolves when requests get through.
+   * @param replicas base URLs of the gateways
+   * @param env its environment, `NAME=value` each
+   */
+  static async start(replicas: readonly string[], env: readonly string[] = []): Promise<UnstickyBalancer> {
     const balancer = new UnstickyBalancer(await freePort(), replicas);
     try {
-      await balancer.#start();
+      await balancer.#start(env);
     } catch (error) {
       await balancer[Symbol.asyncDispose]();
       throw error;
@@ -56,10 +60,11 @@ export class UnstickyBalancer implements AsyncDisposable {
     return join(this.#directory, 'haproxy.cfg');
   }
 
-  async #start(): Promise<void> {
+  async #start(env: readonly string[]): Promise<void> {
     const rights = ['--read-only', '--cap-drop=ALL', '--security-opt=no-new-privileges:true', '--network=host'];
     const configuration = `${this.#file}:/usr/local/etc/haproxy/haproxy.cfg:ro`;
-    await docker(['run', '--detach', '--name', this.#name, ...rights, '--volume', configuration, IMAGE]);
+    const variables = env.flatMap((one) => ['--env', one]);
+    await docker(['run', '--detach', '--name', this.#name, ...rights, ...variables, '--volume', configuration, IMAGE]);
     await eventually('the balancer passes requests on', async () => {
       const state = await docker(['inspect', '--format', '{{.State.Status}}', this.#name]);
       if (state !== 'running') throw new Error(await docker(['logs', this.#name]));

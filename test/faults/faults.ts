@@ -2,16 +2,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Carrier } from './clients.ts';
 import { docker } from './docker.ts';
 import { restartEngine, whyEngineStays } from './engine.ts';
+import type { Place } from './place.ts';
 import type { Stack } from './stack.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What a fault is done to. */
-export interface Scene {
-  readonly stack: Stack;
+export interface Scene<P extends Place = Stack> {
+  readonly stack: P;
   readonly terminals: readonly Terminal[];
 }
 
-export interface Fault {
+export interface Fault<P extends Place = Stack> {
   readonly name: string;
   /** Also in the short form. */
   readonly short?: boolean;
@@ -20,9 +21,9 @@ export interface Fault {
   /** It cuts connections of clients: what that costs a kind of client is allowed besides (clients.ts, `CUT_OFF`). */
   readonly cuts?: Carrier;
   /** Why it cannot be done here. */
-  readonly unable?: (scene: Scene) => Promise<string | undefined>;
+  readonly unable?: (scene: Scene<P>) => Promise<string | undefined>;
   /** Resolves when it is over, as far as whoever does it is concerned. */
-  readonly inject: (scene: Scene) => Promise<void>;
+  readonly inject: (scene: Scene<P>) => Promise<void>;
 }
 
 const GATEWAY = /^node .*main\.js gateway/;

@@ -9,6 +9,7 @@ import { LABEL } from '../../src/runtime/labels.ts';
 import { eventually } from '../support/eventually.ts';
 import { docker, dockerLines } from './docker.ts';
 import { buildExporter, buildImages } from './images.ts';
+import type { Place } from './place.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const OVERRIDE = fileURLToPath(new URL('compose.yaml', import.meta.url));
@@ -30,7 +31,7 @@ interface Service {
  * The deployment of compose.yaml, under a name, port and directories of its own, from an image built from this source tree.
  * Disposal takes away all that bears its name.
  */
-export class Stack implements AsyncDisposable {
+export class Stack implements Place {
   readonly name = `faults-${randomBytes(3).toString('hex')}`;
   /** Sockets have short paths. */
   readonly root = mkdtempSync('/tmp/f-');

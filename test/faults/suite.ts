@@ -3,6 +3,7 @@ import { eventually } from '../support/eventually.ts';
 import type { ClientKind } from './clients.ts';
 import type { Fault } from './faults.ts';
 import { type Outcome, outcomeOf } from './outcome.ts';
+import type { Place } from './place.ts';
 import { Stack } from './stack.ts';
 import { Terminal } from './terminal.ts';
 
@@ -16,20 +17,30 @@ const BATCH = 4;
 const CALM: Pick<Fault, 'name'> = { name: 'none' };
 
 /** A deployment under steady calls of many terminals, to which faults are done, one after the other. */
-export class Suite implements AsyncDisposable {
-  readonly stack: Stack;
+export class Suite<P extends Place = Stack> implements AsyncDisposable {
+  readonly stack: P;
   readonly #terminals: Terminal[] = [];
 
-  private constructor(stack: Stack) {
+  private constructor(stack: P) {
     this.stack = stack;
   }
 
   /**
+   * On the deployment of compose.yaml.
    * @param terminals how many
    * @param kinds of clients, which take turns
    */
-  static async start(terminals: number, kinds: readonly ClientKind[] = ['v1', 'v2']): Promise<Suite> {
-    const suite = new Suite(await Stack.up());
+  static async start(terminals: number, kinds?: readonly ClientKind[]): Promise<Suite> {
+    return Suite.on(await Stack.up(), terminals, kinds);
+  }
+
+  /** @param stack a deployment that serves; ends with the suite */
+  static async on<P extends Place>(
+    stack: P,
+    terminals: number,
+    kinds: readonly ClientKind[] = ['v1', 'v2'],
+  ): Promise<Suite<P>> {
+    const suite = new Suite(stack);
     try {
       for (let first = 0; first < terminals; first += BATCH) {
         const numbers = Array.from({ length: Math.min(BATCH, terminals - first) }, (_, index) => first + index);
@@ -53,7 +64,7 @@ export class Suite implements AsyncDisposable {
   }
 
   /** One fault, until everything is as it was before, or will not be. Undefined, with the reason: it cannot be done here. */
-  async suffer(fault: Fault): Promise<Outcome | { readonly skipped: string }> {
+  async suffer(fault: Fault<P>): Promise<Outcome | { readonly skipped: string }> {
     const scene = { stack: this.stack, terminals: this.#terminals };
     const skipped = await fault.unable?.(scene);
     if (skipped !== undefined) return { skipped };

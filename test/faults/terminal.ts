@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { anyTool, type Call, type CallingClient, make, type Tool } from './calls.ts';
 import { CLIENTS, type ClientKind } from './clients.ts';
-import type { Stack } from './stack.ts';
+import type { Place } from './place.ts';
 
 const PAUSE_MS = { from: 200, to: 1000 };
 
@@ -34,7 +34,7 @@ export class Terminal {
     this.#loop = this.#callAgainAndAgain();
   }
 
-  static async open(stack: Stack, name: string, kind: ClientKind): Promise<Terminal> {
+  static async open(stack: Place, name: string, kind: ClientKind): Promise<Terminal> {
     const { session, token, ledger } = await stack.open(name);
     const client = await CLIENTS[kind](stack.url, token);
     return new Terminal(name, session.id, kind, client, ledger);

@@ -123,6 +123,13 @@ ofEachWhole('Pods', (whole) => {
     expect(service?.spec).toMatchObject({ clusterIP: 'None', publishNotReadyAddresses: true });
   });
 
+  it('of the balancer have variables that its configuration knows', () => {
+    const { NAMESPACE, ...variables } = environmentOf(whole(), podOf(whole(), 'haproxy'));
+    const known = [...read('docker/haproxy.cfg').matchAll(/^ {4}presetenv (\w+) /gm)].map(([, name]) => name);
+    expect(known).toEqual(expect.arrayContaining(Object.keys(variables)));
+    if (whole().name !== 'dev') expect(variables).toHaveProperty('PROXIES');
+  });
+
   it('have settings that are known and valid', async () => {
     const place = await mkdtemp(join(tmpdir(), 'manifests-'));
     try {

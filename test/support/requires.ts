@@ -12,6 +12,15 @@ const NEEDS = {
     remedy:
       'set KUBECONFIG to that of a Kubernetes cluster for tests, CLUSTER_SHARED to a directory that its nodes see as well, HERE:THERE',
   },
+  nodes: {
+    probe: [
+      'sh',
+      '-c',
+      'test -r "$KUBECONFIG" && test -d "${CLUSTER_SHARED%%:*}" && test -n "$CLUSTER_LOAD" && kubectl get --raw /readyz',
+    ],
+    remedy:
+      'set KUBECONFIG to that of a Kubernetes cluster for tests, CLUSTER_SHARED to a directory that its nodes see as well, HERE:THERE, and CLUSTER_LOAD to a command that brings an image to all nodes',
+  },
   jq: { probe: ['sh', '-c', 'jq --version && curl --version'], remedy: 'install curl and jq' },
   tmux: { probe: ['tmux', '-V'], remedy: 'install tmux' },
   kustomize: {
