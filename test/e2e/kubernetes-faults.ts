@@ -4,6 +4,8 @@ import { type KubernetesStack, kubectl, SESSIONS } from './kubernetes-stack.ts';
 
 const MANAGER = 'mcp-session-manager';
 const UNKNOWN = /whether the call took effect is unknown/;
+/** Of a call whose server’s new Pod was not there within `holdDeadline`: so many start at once on the nodes that are left. */
+const LATE = /cannot be reached at the moment/;
 /** Of a call whose connection broke with the balancer that carried it. */
 const BROKEN = /fetch failed|terminated|other side closed|Connection (closed|reset)/i;
 const ROLLOUT_MS = 400_000;
@@ -49,7 +51,7 @@ export const KUBERNETES_FAULTS: readonly Fault<KubernetesStack>[] = [
   {
     name: 'a node drained',
     // Its instances end with it.
-    mayFail: new RegExp(`${UNKNOWN.source}|${BROKEN.source}`, 'i'),
+    mayFail: new RegExp(`${UNKNOWN.source}|${BROKEN.source}|${LATE.source}`, 'i'),
     cuts: 'balancer',
     inject: async ({ stack }) => {
       const node = await stack.drainable();
