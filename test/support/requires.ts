@@ -12,6 +12,8 @@ const NEEDS = {
     remedy:
       'set KUBECONFIG to that of a Kubernetes cluster for tests, CLUSTER_SHARED to a directory that its nodes see as well, HERE:THERE',
   },
+  jq: { probe: ['sh', '-c', 'jq --version && curl --version'], remedy: 'install curl and jq' },
+  tmux: { probe: ['tmux', '-V'], remedy: 'install tmux' },
   nodes: {
     probe: [
       'sh',
@@ -21,8 +23,6 @@ const NEEDS = {
     remedy:
       'set KUBECONFIG to that of a Kubernetes cluster for tests, CLUSTER_SHARED to a directory that its nodes see as well, HERE:THERE, and CLUSTER_LOAD to a command that brings an image to all nodes',
   },
-  jq: { probe: ['sh', '-c', 'jq --version && curl --version'], remedy: 'install curl and jq' },
-  tmux: { probe: ['tmux', '-V'], remedy: 'install tmux' },
   kustomize: {
     probe: ['sh', '-c', 'kustomize version || kubectl kustomize --help'],
     remedy: 'install kustomize, or kubectl',
