@@ -1,14 +1,16 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { ofEachWhole } from '../support/manifest-wholes.ts';
 import type { Manifest } from '../support/manifests.ts';
 
-const at = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
-const COMPILER = at('node_modules/typescript/bin/tsc');
+const require = createRequire(import.meta.url);
+const COMPILER = join(dirname(require.resolve('typescript/package.json')), 'bin/tsc');
+const MODELS = dirname(require.resolve('kubernetes-models/package.json'));
+const OTHERS = require.resolve('../support/manifest-kinds.ts');
 const OPTIONS = [
   '--ignoreConfig',
   '--noEmit',
@@ -23,8 +25,8 @@ const COMPILE_MS = 120_000;
 
 /** Where the type of a kind is: that of kubernetes-models, or ours for kinds that others add. */
 function typeOf({ apiVersion, kind }: Manifest): string {
-  const models = at(`node_modules/kubernetes-models/${apiVersion}/${kind}.d.ts`);
-  return existsSync(models) ? models.replace('.d.ts', '') : at('test/support/manifest-kinds.ts');
+  const model = join(MODELS, apiVersion, kind);
+  return existsSync(`${model}.d.ts`) ? model : OTHERS;
 }
 
 /** What the compiler says of objects as their kinds have it; a key that the kind does not have is an error. */
