@@ -1,8 +1,7 @@
 import type { Fault } from '../faults/faults.ts';
 import { eventually } from '../support/eventually.ts';
-import { type KubernetesStack, kubectl, SESSIONS } from './kubernetes-stack.ts';
+import { type KubernetesStack, kubectl, MANAGER, SESSIONS } from './kubernetes-stack.ts';
 
-const MANAGER = 'mcp-session-manager';
 const UNKNOWN = /whether the call took effect is unknown/;
 /** Of a call whose server’s new Pod was not there within `holdDeadline`: so many start at once on the nodes that are left. */
 const LATE = /cannot be reached at the moment/;

@@ -10,7 +10,7 @@ import { buildImages } from '../faults/images.ts';
 import type { Place } from '../faults/place.ts';
 
 const K8S = fileURLToPath(new URL('../../k8s', import.meta.url));
-const MANAGER = 'mcp-session-manager';
+export const MANAGER = 'mcp-session-manager';
 export const SESSIONS = 'mcp-sessions';
 /** As k8s/base has them. */
 const USERS = { workspaces: 1000, state: 10_001 };

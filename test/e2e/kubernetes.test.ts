@@ -3,7 +3,8 @@ import { tableHead, tableRow } from '../faults/outcome.ts';
 import { Suite } from '../faults/suite.ts';
 import { requires } from '../support/requires.ts';
 import { KUBERNETES_FAULTS } from './kubernetes-faults.ts';
-import { KubernetesStack, kubectl, SESSIONS } from './kubernetes-stack.ts';
+import { reached } from './kubernetes-reach.ts';
+import { KubernetesStack, kubectl, MANAGER, SESSIONS } from './kubernetes-stack.ts';
 
 const START_MS = 600_000;
 const FAULT_MS = 600_000;
@@ -52,7 +53,7 @@ requires('nodes')('the deployment of k8s/overlays/dev under steady calls', () =>
       ['get', 'secrets'],
     ];
     const as = (account: string, args: readonly string[]) =>
-      kubectl(['-n', SESSIONS, `--as=system:serviceaccount:mcp-session-manager:${account}`, ...args]);
+      kubectl(['-n', SESSIONS, `--as=system:serviceaccount:${MANAGER}:${account}`, ...args]);
     for (const args of asks) await expect(as('gateway', args), args.join(' ')).rejects.toThrow(/forbidden/i);
     await expect(as('controller', ['get', 'pods'])).resolves.toContain(pod);
     for (const args of [
@@ -60,6 +61,23 @@ requires('nodes')('the deployment of k8s/overlays/dev under steady calls', () =>
       ['exec', pod, '--', 'true'],
     ])
       await expect(as('controller', args), args.join(' ')).rejects.toThrow(/forbidden/i);
+  });
+
+  it('lets nobody reach what they need not', { timeout: FAULT_MS }, async () => {
+    expect(await reached()).toEqual({
+      'gateway -> redis': 'open',
+      'gateway -> instance': 'open',
+      'gateway -> controller': 'shut',
+      'gateway -> api': 'shut',
+      'controller -> redis': 'open',
+      'controller -> instance': 'open',
+      'controller -> gateway': 'shut',
+      'controller -> api': 'open',
+      'instance -> redis': 'shut',
+      'instance -> gateway': 'shut',
+      'instance -> controller': 'shut',
+      'instance -> api': 'shut',
+    });
   });
 
   it('leaves no Pod when its sessions have ended', { timeout: FAULT_MS }, async () => {
