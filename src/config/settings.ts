@@ -29,7 +29,7 @@ const LOOPBACK: readonly string[] = ['localhost', '127.0.0.1', '[::1]'];
 
 const storeName = text.refine((value) => value === 'embedded' || isStoreUrl(value), {
   error:
-    'must be "embedded" or the URL of a Redis server: redis://HOST:PORT or rediss://HOST:PORT, or of its Sentinels: redis+sentinel://HOST:PORT,HOST:PORT/NAME',
+    'must be "embedded" or the URL of a Redis server: redis://HOST:PORT or rediss://HOST:PORT, of its Sentinels: redis+sentinel://HOST:PORT,HOST:PORT/NAME, or of a Redis Cluster: redis+cluster://HOST:PORT,HOST:PORT',
 });
 const hostName = text.toLowerCase().regex(/^(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9.-]+)$/, {
   error: 'must hold host names without scheme and port, such as localhost or [::1]',

@@ -7,11 +7,13 @@ import { AppError } from '../../src/core/errors.ts';
 import { FileLease } from '../../src/store/embedded/file-lease.ts';
 import { RedisLease } from '../../src/store/redis/lease.ts';
 import { RedisServer } from '../support/redis.ts';
+import { RedisCluster } from '../support/redis-cluster.ts';
 import { requires } from '../support/requires.ts';
 import { type LeaseHarness, leaseContract } from './lease.ts';
 
 describe('file lease', () => leaseContract(file));
 requires('redis')('redis lease', () => leaseContract(redis));
+requires('redis')('redis cluster lease', () => leaseContract(redisCluster));
 
 async function file(): Promise<LeaseHarness> {
   const directory = await mkdtemp(join(tmpdir(), 'lease-'));
@@ -28,8 +30,10 @@ async function file(): Promise<LeaseHarness> {
   };
 }
 
-async function redis(): Promise<LeaseHarness> {
-  const server = await RedisServer.start();
+const redis = async () => harnessOf(await RedisServer.start());
+const redisCluster = async () => harnessOf(await RedisCluster.start());
+
+function harnessOf(server: AsyncDisposable & { readonly url: string }): LeaseHarness {
   const place = { url: server.url, clock: systemClock, commandTimeoutMs: 10_000, ttlMs: 60_000 };
   return {
     attempt: async () => {

@@ -11,6 +11,7 @@ import { EmbeddedStore } from '../../src/store/embedded/store.ts';
 import { RedisOperations } from '../../src/store/redis/operations.ts';
 import { sessionRecord } from '../support/records.ts';
 import { RedisServer } from '../support/redis.ts';
+import { RedisCluster } from '../support/redis-cluster.ts';
 import { requires } from '../support/requires.ts';
 import { type OperationsHarness, operationsStoreContract } from './operations-store.ts';
 
@@ -54,6 +55,7 @@ describe('embedded operations', () => {
   });
 });
 
+requires('redis')('redis cluster operations', () => operationsStoreContract(redisCluster));
 requires('redis')('redis operations', () => {
   operationsStoreContract(redis);
 
@@ -107,8 +109,10 @@ async function embedded(): Promise<OperationsHarness> {
   };
 }
 
-async function redis(): Promise<OperationsHarness> {
-  const server = await RedisServer.start();
+const redis = async () => harnessOf(await RedisServer.start());
+const redisCluster = async () => harnessOf(await RedisCluster.start());
+
+function harnessOf(server: AsyncDisposable & { readonly url: string }): OperationsHarness {
   const open = () => new RedisOperations({ url: server.url, clock: systemClock });
   const stores = [open(), open()] as const;
   return {

@@ -6,12 +6,14 @@ import { systemClock } from '../../src/core/clock.ts';
 import { EmbeddedStore } from '../../src/store/embedded/store.ts';
 import { RedisStore } from '../../src/store/redis/store.ts';
 import { RedisServer } from '../support/redis.ts';
+import { RedisCluster } from '../support/redis-cluster.ts';
 import { requires } from '../support/requires.ts';
 import { sessionStoreContract } from './session-store.ts';
 import type { StoreHarness } from './store-pair.ts';
 
 describe('embedded store', () => sessionStoreContract(embedded));
 requires('redis')('redis store', () => sessionStoreContract(redis));
+requires('redis')('redis cluster store', () => sessionStoreContract(redisCluster));
 
 async function embedded(): Promise<StoreHarness> {
   const directory = await mkdtemp(join(tmpdir(), 'store-'));
@@ -32,8 +34,10 @@ async function embedded(): Promise<StoreHarness> {
   };
 }
 
-async function redis(): Promise<StoreHarness> {
-  const server = await RedisServer.start();
+const redis = async () => harnessOf(await RedisServer.start());
+const redisCluster = async () => harnessOf(await RedisCluster.start());
+
+function harnessOf(server: AsyncDisposable & { readonly url: string }): StoreHarness {
   const open = () => new RedisStore({ url: server.url, clock: systemClock });
   const stores = [open(), open()] as const;
   return {

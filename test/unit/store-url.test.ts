@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isStoreUrl, passwordIn, sentinelUrlOf, withPassword } from '../../src/core/store-url.ts';
+import { clusterUrlOf, isStoreUrl, passwordIn, sentinelUrlOf, withPassword } from '../../src/core/store-url.ts';
 
 describe('the URL of a store with Sentinels', () => {
   it('says who they are, what they call the master, and how Redis is entered', () => {
@@ -41,12 +41,31 @@ describe('the URL of a store with Sentinels', () => {
   });
 });
 
+describe('the URL of a Redis Cluster', () => {
+  it('says some of its nodes', () => {
+    expect(clusterUrlOf('rediss+cluster://:word@a,[::1]:7000')).toEqual({
+      tls: true,
+      password: 'word',
+      nodes: [
+        { host: 'a', port: 6379 },
+        { host: '::1', port: 7000 },
+      ],
+    });
+  });
+
+  it.each(['redis+cluster://', 'redis+cluster://a:1/0', 'redis+cluster://a,,b', 'redis+sentinel://a/main'])(
+    'is not %s',
+    (text) => expect(clusterUrlOf(text)).toBeUndefined(),
+  );
+});
+
 describe('the password of a store', () => {
   it.each([
     ['redis://redis:6379/2', 'redis://:a%2Fb%40c@redis:6379/2'],
     ['rediss://olga@redis', 'rediss://olga:a%2Fb%40c@redis'],
     ['redis+sentinel://a:1,b:2/main/2', 'redis+sentinel://:a%2Fb%40c@a:1,b:2/main/2'],
     ['rediss+sentinel://olga@a:1,b:2/main', 'rediss+sentinel://olga:a%2Fb%40c@a:1,b:2/main'],
+    ['redis+cluster://a:1,b:2', 'redis+cluster://:a%2Fb%40c@a:1,b:2'],
     ['redis+sentinel://olga:old@a/main', 'redis+sentinel://olga:a%2Fb%40c@a/main'],
   ])('is put into %s', (url, expected) => {
     const with_ = withPassword(url, 'a/b@c');

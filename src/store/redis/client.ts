@@ -1,6 +1,6 @@
-import { Redis } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import { backoffDelay } from '../../core/retry.ts';
-import { type SentinelUrl, sentinelUrlOf } from '../../core/store-url.ts';
+import { type ClusterUrl, clusterUrlOf, type SentinelUrl, sentinelUrlOf } from '../../core/store-url.ts';
 import { ACQUIRE } from './scripts/acquire.ts';
 import { ADD_CONNECTION } from './scripts/add-connection.ts';
 import { ANNOUNCE } from './scripts/announce.ts';
@@ -38,18 +38,45 @@ export interface Scripts {
 export type RedisClient = Redis & Scripts;
 
 /** Sentinels that are asked for the master, again and again until one knows it. */
-function discoveryOf({ tls, sentinels, name, db, username, password }: SentinelUrl, answerMs: number) {
+function discoveryOf({ sentinels, name, db, ...access }: SentinelUrl, answerMs: number) {
   return {
     sentinels: [...sentinels],
     name,
     db,
-    sentinelRetryStrategy: (failures: number) => backoffDelay(RECONNECT, failures, Math.random()),
+    sentinelRetryStrategy: retryStrategy,
     sentinelCommandTimeout: answerMs,
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-    ...(tls ? { tls: {}, enableTLSForSentinelMode: true } : {}),
+    enableTLSForSentinelMode: access.tls,
+    ...credentialsOf(access),
   };
 }
+
+/** What holds for every connection. */
+const CONNECTION = {
+  // After a failover the address may lead to the new master.
+  reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+  maxRetriesPerRequest: 0,
+  maxLoadingRetryTime: RECONNECT.maxMs,
+  disableClientInfo: true,
+};
+
+const retryStrategy = (failures: number) => backoffDelay(RECONNECT, failures, Math.random());
+
+const SCRIPTS = {
+  prepareGeneration: { lua: PREPARE, numberOfKeys: 1 },
+  beginGeneration: { lua: BEGIN, numberOfKeys: 1 },
+  createSession: { lua: CREATE, numberOfKeys: 1 },
+  touchSession: { lua: TOUCH, numberOfKeys: 1 },
+  replaceSession: { lua: REPLACE, numberOfKeys: 1 },
+  addConnection: { lua: ADD_CONNECTION, numberOfKeys: 1 },
+  enlist: { lua: ENLIST, numberOfKeys: 1 },
+  purge: { lua: PURGE, numberOfKeys: 1 },
+  acquireLease: { lua: ACQUIRE, numberOfKeys: 2 },
+  renewLease: { lua: RENEW, numberOfKeys: 1 },
+  releaseLease: { lua: RELEASE, numberOfKeys: 1 },
+  announceReplica: { lua: ANNOUNCE, numberOfKeys: 2 },
+  listReplicas: { lua: REPLICAS, numberOfKeys: 2 },
+  countHit: { lua: HIT, numberOfKeys: 1 },
+};
 
 /**
  * A client for which an outage is a value, soon: nothing is queued while there is no connection, nothing is sent twice (a
@@ -57,38 +84,41 @@ function discoveryOf({ tls, sentinels, name, db, username, password }: SentinelU
  * @param answerMs how long the server may take to answer anything, milliseconds
  */
 export function connectRedis(url: string, answerMs: number): RedisClient {
-  const sentinel = sentinelUrlOf(url);
-  const options = {
-    ...(sentinel ? discoveryOf(sentinel, answerMs) : {}),
-    connectTimeout: answerMs,
-    socketTimeout: answerMs,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    maxLoadingRetryTime: RECONNECT.maxMs,
-    retryStrategy: (failures: number) => backoffDelay(RECONNECT, failures, Math.random()),
-    // After a failover the address may lead to the new master.
-    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
-    disableClientInfo: true,
-    scripts: {
-      prepareGeneration: { lua: PREPARE, numberOfKeys: 1 },
-      beginGeneration: { lua: BEGIN, numberOfKeys: 1 },
-      createSession: { lua: CREATE, numberOfKeys: 1 },
-      touchSession: { lua: TOUCH, numberOfKeys: 1 },
-      replaceSession: { lua: REPLACE, numberOfKeys: 1 },
-      addConnection: { lua: ADD_CONNECTION, numberOfKeys: 1 },
-      enlist: { lua: ENLIST, numberOfKeys: 1 },
-      purge: { lua: PURGE, numberOfKeys: 1 },
-      acquireLease: { lua: ACQUIRE, numberOfKeys: 2 },
-      renewLease: { lua: RENEW, numberOfKeys: 1 },
-      releaseLease: { lua: RELEASE, numberOfKeys: 1 },
-      announceReplica: { lua: ANNOUNCE, numberOfKeys: 2 },
-      listReplicas: { lua: REPLICAS, numberOfKeys: 2 },
-      countHit: { lua: HIT, numberOfKeys: 1 },
-    },
-  };
-  const client = (sentinel ? new Redis(options) : new Redis(url, options)) as RedisClient;
+  const [cluster, sentinel] = [clusterUrlOf(url), sentinelUrlOf(url)];
+  const limits = { connectTimeout: answerMs, socketTimeout: answerMs };
+  const options = { ...CONNECTION, ...limits, enableOfflineQueue: false, retryStrategy, scripts: SCRIPTS };
+  const client = cluster
+    ? clusterOf(cluster, limits)
+    : sentinel
+      ? new Redis({ ...options, ...discoveryOf(sentinel, answerMs) })
+      : new Redis(url, options);
   client.setMaxListeners(0);
   // Whoever asks during an outage is told; without a listener ioredis would write to the console.
   client.on('error', () => {});
-  return client;
+  return client as RedisClient;
+}
+
+/** A client of all nodes: what it can be asked is what one server can. */
+function clusterOf(
+  { nodes, ...access }: ClusterUrl,
+  limits: { connectTimeout: number; socketTimeout: number },
+): Cluster {
+  return new Cluster([...nodes], {
+    redisOptions: { ...CONNECTION, ...limits, ...credentialsOf(access) },
+    // A node is connected to with the first command for it, which waits for that: no longer than `connectTimeout`.
+    enableOfflineQueue: true,
+    clusterRetryStrategy: retryStrategy,
+    slotsRefreshTimeout: limits.connectTimeout,
+    // Else what was on its way when a connection broke would be sent again.
+    retryDelayOnFailover: 0,
+    scripts: SCRIPTS,
+  });
+}
+
+function credentialsOf({ tls, username, password }: Pick<ClusterUrl, 'tls' | 'username' | 'password'>) {
+  return {
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(tls ? { tls: {} } : {}),
+  };
 }
