@@ -8,6 +8,7 @@ import type { OpenedSession, SessionList } from '../../src/core/api.ts';
 import { docker } from '../faults/docker.ts';
 import { buildImages } from '../faults/images.ts';
 import type { Place } from '../faults/place.ts';
+import { eventually } from '../support/eventually.ts';
 
 const K8S = fileURLToPath(new URL('../../k8s', import.meta.url));
 export const MANAGER = 'mcp-session-manager';
@@ -191,8 +192,10 @@ export class KubernetesStack implements Place {
     return { ...opened, ledger: join(directory, 'ledger') };
   }
 
+  /** Asked until there is an answer: who does not get one has not lost anything. */
   async sessions(): Promise<string[]> {
-    return (await this.#api<SessionList>('GET', '/api/sessions')).sessions.map(({ id }) => id);
+    const list = () => this.#api<SessionList>('GET', '/api/sessions').catch(() => undefined);
+    return (await eventually('the sessions are told', list, API_MS)).sessions.map(({ id }) => id);
   }
 
   async end(session: string): Promise<void> {
