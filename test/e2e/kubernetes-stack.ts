@@ -194,7 +194,7 @@ export class KubernetesStack implements Place {
 
   /** Asked until there is an answer: who does not get one has not lost anything. */
   async sessions(): Promise<string[]> {
-    const list = () => this.#api<SessionList>('GET', '/api/sessions').catch(() => undefined);
+    const list = () => this.#api<SessionList>('GET', '/api/sessions');
     return (await eventually('the sessions are told', list, API_MS)).sessions.map(({ id }) => id);
   }
 

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { CONTROLLER_RULES } from '../support/kubernetes-role.ts';
 import { MANAGER, ofEachWhole, read, SESSIONS } from '../support/manifest-wholes.ts';
 import { ofKind } from '../support/manifests.ts';
 
@@ -34,6 +35,8 @@ ofEachWhole('rights', (whole) => {
       return resources.flatMap((resource) => verbs.map((verb) => `${verb} ${resource}`));
     });
     expect(granted.sort()).toEqual(asked());
+    // With these the runtime's contract suite passes on a cluster.
+    expect(rules).toEqual(CONTROLLER_RULES);
   });
 
   it('are the controller’s alone', () => {
