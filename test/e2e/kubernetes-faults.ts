@@ -4,7 +4,7 @@ import { type KubernetesStack, kubectl, MANAGER, SESSIONS } from './kubernetes-s
 
 const UNKNOWN = /whether the call took effect is unknown/;
 /** Of a call whose server’s new Pod was not there within `holdDeadline`: so many start at once on the nodes that are left. */
-const LATE = /cannot be reached at the moment/;
+const LATE = /cannot be reached at the moment|is not ready yet/;
 /** Of a call whose connection broke with the balancer that carried it. */
 const BROKEN = /fetch failed|terminated|other side closed|Connection (closed|reset)/i;
 const ROLLOUT_MS = 400_000;
