@@ -8,7 +8,7 @@ const SILENT_BEATS = 3;
 
 /**
  * Tells whether the other side of a link still works: an operating system says so only when the other process ends, and across
- * machines not even then. One that has never beaten (an earlier version) is not judged.
+ * machines not even then. Each side beats as soon as there is a link; one that has never beaten (an earlier version) is not judged.
  */
 export class Pulse implements Disposable {
   readonly #timer: NodeJS.Timeout;
@@ -28,11 +28,17 @@ export class Pulse implements Disposable {
       }
     }, BEAT_MS);
     this.#timer.unref();
+    beat();
   }
 
-  /** Something came from the other side. */
-  heard(isBeat: boolean): void {
-    if (isBeat || this.#silent !== undefined) this.#silent = 0;
+  /** The other side has beaten. */
+  beaten(): void {
+    this.#silent = 0;
+  }
+
+  /** Something came from the other side, if only a part of a frame: behind a large one a beat may take long. */
+  heard(): void {
+    if (this.#silent !== undefined) this.#silent = 0;
   }
 
   [Symbol.dispose](): void {

@@ -26,12 +26,14 @@ export class LinkSession {
     this.#channels = channels;
     const decoder = new FrameDecoder(MAX_MESSAGE);
     socket.on('data', (chunk: Buffer) => {
+      this.#pulse.heard();
       try {
         decoder.push(chunk, (frame: GatewayFrame, payload) => this.#receive(frame, payload));
       } catch {
         socket.destroy(); // no frame of ours: nothing behind it can be read
       }
     });
+    this.#send({ t: 'hello', boot });
     // One that hangs follows nothing any more: its clients are elsewhere.
     this.#pulse = new Pulse(
       () => this.#send({ t: 'beat' }),
@@ -41,7 +43,6 @@ export class LinkSession {
     socket.on('error', () => {});
     socket.on('end', () => socket.end());
     socket.on('close', () => this.#closed());
-    this.#send({ t: 'hello', boot });
   }
 
   /** The host takes no more work: the gateway is to end the link. */
@@ -74,8 +75,10 @@ export class LinkSession {
   }
 
   #receive(frame: GatewayFrame, payload: Buffer): void {
-    this.#pulse.heard(frame.t === 'beat');
-    if (frame.t === 'beat') return;
+    if (frame.t === 'beat') {
+      this.#pulse.beaten();
+      return;
+    }
     const { n } = frame;
     try {
       switch (frame.t) {

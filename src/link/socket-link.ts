@@ -50,6 +50,7 @@ export class SocketLink implements HostLink {
         } else socket.destroy();
       };
       const onData = (chunk: Buffer): void => {
+        if (link) link.#pulse.heard();
         try {
           decoder.push(chunk, onFrame);
         } catch (error) {
@@ -137,7 +138,7 @@ export class SocketLink implements HostLink {
   }
 
   #receive(frame: HostFrame, payload: Buffer): void {
-    this.#pulse.heard(frame.t === 'beat');
+    if (frame.t === 'beat') this.#pulse.beaten();
     if (frame.t === 'hello' || frame.t === 'beat') return;
     if (frame.t === 'bye') {
       this.#lost = new LinkLost('The host is being ended because nobody used it');

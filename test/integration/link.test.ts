@@ -7,7 +7,7 @@ import { type Duplex, duplexPair } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CHANNEL_PROTOCOL, type PostKind, type Ran } from '../../src/core/channel.ts';
 import { systemClock } from '../../src/core/clock.ts';
-import { FrameWriter } from '../../src/core/frame.ts';
+import { encodeFrame, FrameWriter } from '../../src/core/frame.ts';
 import type { HostAddress, HostLink, HostRefused, LinkLost, Subscriber } from '../../src/core/host-link.ts';
 import { Channels } from '../../src/host/channels.ts';
 import { CIRCUIT, Circuit } from '../../src/host/circuit.ts';
@@ -147,6 +147,30 @@ describe('a link between gateway and host', () => {
       vi.advanceTimersByTime(1000);
       await eventually('it is given up', async () => link.lost);
       expect(waiting.heard).toEqual(['<LinkLost>']);
+    });
+
+    it('is lost for the gateway even if the host hangs as soon as the link is made', async () => {
+      const link = await links.to(address, signal);
+      await systemClock.sleep(50);
+      sockets[0]?.cork(); // it says nothing any more
+      vi.advanceTimersByTime(15_000);
+      await eventually('it is given up', async () => link.lost);
+    });
+
+    it('is not lost while a large frame is on its way', async () => {
+      const [own, other] = duplexPair();
+      new LinkSession(own, channels, 'boot');
+      new FrameWriter(other).write({ t: 'beat' });
+      await systemClock.sleep(50);
+      other.write(encodeFrame({ t: 'recall', n: 1, c: 'c' }, 'x'.repeat(1000)).subarray(0, 500));
+      for (let part = 0; part < 5; part++) {
+        vi.advanceTimersByTime(10_000);
+        other.write('x');
+        await settle();
+      }
+      expect(own.destroyed).toBe(false);
+      vi.advanceTimersByTime(15_000); // and then no more of it comes
+      expect(own.destroyed).toBe(true);
     });
 
     it('is ended by the host', async () => {

@@ -19,42 +19,43 @@ describe('the pulse of a link', () => {
     vi.useRealTimers();
   });
 
-  it('beats every five seconds, until it is over', () => {
+  it('beats at once and then every five seconds, until it is over', () => {
+    expect(beats).toBe(1);
     vi.advanceTimersByTime(20_000);
-    expect(beats).toBe(4);
+    expect(beats).toBe(5);
     pulse[Symbol.dispose]();
     vi.advanceTimersByTime(20_000);
-    expect(beats).toBe(4);
+    expect(beats).toBe(5);
   });
 
   it('calls the other side lost after three beats without a word', () => {
-    pulse.heard(true);
+    pulse.beaten();
     vi.advanceTimersByTime(14_999);
     expect(lost).toBe(0);
     vi.advanceTimersByTime(1);
     expect(lost).toBe(1);
     vi.advanceTimersByTime(60_000);
     expect(lost).toBe(1);
-    expect(beats).toBe(2); // to somebody who is lost nothing is said
+    expect(beats).toBe(3); // to somebody who is lost nothing is said
   });
 
   it('takes any word for a sign of life', () => {
-    pulse.heard(true);
+    pulse.beaten();
     for (let n = 0; n < 10; n++) {
       vi.advanceTimersByTime(10_000);
-      pulse.heard(false);
+      pulse.heard();
     }
     expect(lost).toBe(0);
   });
 
   it('does not judge one that has never beaten', () => {
-    pulse.heard(false);
+    pulse.heard();
     vi.advanceTimersByTime(120_000);
     expect(lost).toBe(0);
   });
 
   it('does not blame the other side for a time in which it did not run itself', () => {
-    pulse.heard(true);
+    pulse.beaten();
     vi.setSystemTime(Date.now() + 600_000); // stopped, and continued: an interval that is late comes once
     vi.advanceTimersByTime(5000);
     expect(lost).toBe(0);
