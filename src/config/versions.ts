@@ -2,11 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { linkSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { ConfigurationFile, ConfigurationVersion } from '../core/configurations.ts';
+import { z } from 'zod';
+import { type ConfigurationFile, type ConfigurationVersion, FILE_KINDS } from '../core/configurations.ts';
 import { ownDirectory } from './own-file.ts';
 
 /** Versions that are kept; the oldest go first. */
 export const KEPT_VERSIONS = 20;
+const KEPT = z.object({
+  at: z.number(),
+  files: z.array(z.object({ kind: z.enum(FILE_KINDS), path: z.string(), text: z.string().exactOptional() })),
+});
 const FILE = /^([1-9]\d{0,8})\.json$/;
 
 /** The configurations that a manager has worked with: a file for each, which only this user may read, without secrets. */
@@ -23,7 +28,7 @@ export class ConfigurationVersions {
     return this.#numbers().flatMap((number) => {
       try {
         const text = readFileSync(this.#path(number), 'utf8');
-        return [{ ...(JSON.parse(text) as Omit<ConfigurationVersion, 'number'>), number }];
+        return [{ ...KEPT.parse(JSON.parse(text)), number }];
       } catch {
         return [];
       }

@@ -1,5 +1,6 @@
 /** What operators configure a manager with. */
-export type FileKind = 'settings' | 'catalogue' | 'accounts' | 'template';
+export const FILE_KINDS = ['settings', 'catalogue', 'accounts', 'template'] as const;
+export type FileKind = (typeof FILE_KINDS)[number];
 
 /** One file of a configuration, without its secrets. */
 export interface ConfigurationFile {

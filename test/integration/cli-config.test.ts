@@ -75,6 +75,15 @@ describe('versions of the configuration', () => {
     expect(existsSync(path('configurations/2.json'))).toBe(false);
   });
 
+  it('are those that a manager has written: what else is in the folder is passed over', async () => {
+    works();
+    for (const [number, strange] of ['{}', 'null', '{"at":1,"files":[{"kind":"x"}]}', '{'].entries())
+      put(`configurations/${number + 2}.json`, strange);
+    expect((await run('config')).stdout).toMatch(/^VERSION.*\n1 /);
+    put('settings.json', { port: 0, idleTtl: '2h' });
+    expect(works()).toBe(6);
+  });
+
   it('are listed with what changed, shown, and held against what there is', async () => {
     works();
     put('catalogue.json', server('1'));

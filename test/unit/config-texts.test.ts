@@ -7,12 +7,14 @@ const CATALOGUE = `{
   "mcpServers": {
     "search": {
       "command": "./search", "args": ["--api-key", "k-1", "--token=t-2", "--verbose"],
+      "more": { "args": ["-e", "PAT=e-5", "-e", "MODE=fast", "--header", "Authorization: Bearer h-6", "--db=redis://u:p-7@h",
+        "--header", "X-Key: \${env:KEY}", "--header", "Authorization: Bearer \${env:KEY}", "https://a.example/?a=b&key=\${env:KEY}"], "url": "https://a.example/?apiKey=q-8" },
       "env": { "SEARCH_KEY": "s-3", "FROM": "\${env:SEARCH_KEY}", "MODE": "fast", "DB": "redis://u:p-4@h" }
     }
   }
 }
 `;
-const SECRETS = ['k-1', 't-2', 's-3', 'p-4'];
+const SECRETS = ['k-1', 't-2', 's-3', 'p-4', 'e-5', 'h-6', 'p-7', 'q-8'];
 
 describe('a JSON text', () => {
   it.each([
@@ -28,7 +30,7 @@ describe('a JSON text', () => {
   });
 
   it('has lines for its values, and for what should be in them', () => {
-    expect(lineAt(CATALOGUE, ['mcpServers', 'search', 'env', 'MODE'])).toBe('line 5: ');
+    expect(lineAt(CATALOGUE, ['mcpServers', 'search', 'env', 'MODE'])).toBe('line 7: ');
     expect(lineAt(CATALOGUE, ['mcpServers', 'search', 'limits', 'pids'])).toBe('line 3: ');
     expect(lineAt('', ['a'])).toBe('');
   });
@@ -38,8 +40,8 @@ describe('secrets', () => {
   it('are left out where names and URLs say that they are, and nothing else is changed', () => {
     const kept = withoutSecrets(CATALOGUE);
     for (const secret of SECRETS) expect(kept).not.toContain(secret);
-    expect(kept.split(LEFT_OUT)).toHaveLength(5);
-    expect(kept.replaceAll(LEFT_OUT, '')).toContain('"--verbose"],\n      "env": {');
+    expect(kept.split(LEFT_OUT)).toHaveLength(SECRETS.length + 1);
+    expect(kept.replaceAll(LEFT_OUT, '')).toContain('"--verbose"],\n      "more": {');
     expect(kept).toContain('"FROM": "${env:SEARCH_KEY}", "MODE": "fast"');
     expect(withoutSecrets(kept)).toBe(kept);
     const names = '{"password_env_var": "A", "passwordFile": "b", "port": 1, "jwksUrl": "https://a.example/keys"}';
@@ -55,10 +57,30 @@ describe('secrets', () => {
   it('that are nowhere are named by their place', () => {
     const { text, missing } = withSecrets(withoutSecrets(CATALOGUE), undefined);
     expect(missing).toEqual(
-      ['args.1', 'args.2', 'env.SEARCH_KEY', 'env.DB'].map((place) => `mcpServers.search.${place}`),
+      [
+        ...[
+          'args.--api-key',
+          'args.--token=',
+          'more.args.PAT=',
+          'more.args.Authorization:',
+          'more.args.--db=',
+          'more.url',
+        ],
+        ...['env.SEARCH_KEY', 'env.DB'],
+      ].map((place) => `mcpServers.search.${place}`),
     );
     expect(leftOutIn(text)).toEqual(missing);
     expect(withSecrets(text, text)).toEqual({ text, missing });
+  });
+
+  it('of arguments go by their option, and never to another one', () => {
+    const file = (...args: string[]) => JSON.stringify({ args });
+    const kept = withoutSecrets(file('--api-key', 'a', '--token=b'));
+    expect(withSecrets(kept, file('-v', '--token=c', '--api-key', 'd')).text).toBe(file('--api-key', 'd', '--token=c'));
+    expect(withSecrets(kept, file('--secret', 'e', '--token=f'))).toEqual({
+      text: file('--api-key', LEFT_OUT, '--token=f'),
+      missing: ['args.--api-key'],
+    });
   });
 
   it('of accounts go by the name, wherever in the list it is', () => {
