@@ -45,10 +45,11 @@ export function postOut(
       {
         held: true,
         entry: () => {},
-        // Its answer is on the standalone stream.
-        end: () => {
-          span?.answered(undefined, undefined);
-          operation?.end();
+        // Its answer is on the standalone stream, unless nobody is to have it there any more.
+        end: (why) => {
+          if (why === 'done') span?.answered(undefined, undefined);
+          else span?.failed('cancelled');
+          operation?.end(why === 'done' ? undefined : 'cancelled');
         },
         failed: (error) => {
           span?.failed(errorTypeOf(error.code));

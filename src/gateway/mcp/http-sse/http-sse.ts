@@ -1,7 +1,14 @@
 import { errorTypeOf } from '../../../core/error-type.ts';
 import { AppError, asAppError } from '../../../core/errors.ts';
 import { HostRefused } from '../../../core/host-link.ts';
-import { idOf, isRequest, type RequestId, type RpcRequest, rpcError } from '../../../core/json-rpc.ts';
+import {
+  idOf,
+  isRequest,
+  type RequestId,
+  type RpcNotification,
+  type RpcRequest,
+  rpcError,
+} from '../../../core/json-rpc.ts';
 import type { GatewayMeter, Operation } from '../../../core/meter.ts';
 import { serverOf } from '../../../core/session.ts';
 import { notInSession } from '../../../sessions/await-record.ts';
@@ -96,9 +103,12 @@ export class HttpSse {
     incoming: IncomingRequest | IncomingNotice,
   ): Promise<void> {
     const conversation = await this.#conversation(live, address);
-    if (!isIncomingRequest(incoming)) return conversation.notify(incoming);
-    const { message } = incoming;
     const { id } = conversation.record;
+    if (!isIncomingRequest(incoming)) {
+      if (isCancellation(incoming.message)) this.#pending.cancelled(id, incoming.message.params?.requestId);
+      return conversation.notify(incoming);
+    }
+    const { message } = incoming;
     const operation = this.#pending.add(id, message.id, measure(message, conversation.record.protocolVersion));
     await passRequest(conversation, { ...incoming, operation });
   }
@@ -140,6 +150,9 @@ async function measured(operation: Operation | undefined, work: () => Promise<vo
     throw error;
   }
 }
+
+const isCancellation = (message: IncomingNotice['message']): message is RpcNotification =>
+  'method' in message && message.method === 'notifications/cancelled';
 
 const isIncomingRequest = (incoming: IncomingRequest | IncomingNotice): incoming is IncomingRequest =>
   isRequest(incoming.message);

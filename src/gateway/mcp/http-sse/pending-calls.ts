@@ -1,6 +1,6 @@
 import { errorTypeIn } from '../../../core/error-type.ts';
 import type { ConnectionId } from '../../../core/ids.ts';
-import { idOf, type RequestId } from '../../../core/json-rpc.ts';
+import { idOf, isId, type RequestId } from '../../../core/json-rpc.ts';
 import type { ErrorType, Operation } from '../../../core/meter.ts';
 
 /**
@@ -26,6 +26,11 @@ export class PendingCalls {
       returned: () => operation.returned(),
       failing: (error) => operation.failing(error),
     };
+  }
+
+  /** The client gives a call up: there is no answer to it. @param request as the client says it */
+  cancelled(connection: ConnectionId, request: unknown): void {
+    if (isId(request)) this.#calls.get(keyOf(connection, request))?.failing('cancelled');
   }
 
   /** A message is sent by the stream of this connection. */
