@@ -57,7 +57,7 @@ export interface GatewayMeter {
    * @param method of MCP, as the client says it
    * @param name what it calls, if it is `tools/call`
    * @param version protocol revision, as the client says it
-   * @param arrivedAt when its head was here, `performance.now()`
+   * @param arrivedAt when all of it was here, `performance.now()`
    */
   operation(method: string, name: unknown, version: string, arrivedAt: number): Operation;
   hold(): Hold;

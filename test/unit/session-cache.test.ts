@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newNonce } from '../../src/core/ids.ts';
 import { LocalSignals } from '../../src/core/local-signals.ts';
+import { UNMEASURED } from '../../src/core/meter.ts';
 import type { SessionRecord } from '../../src/core/session.ts';
 import { SessionCache } from '../../src/gateway/mcp/session-cache.ts';
 import { Tokens } from '../../src/sessions/tokens.ts';
@@ -12,6 +13,7 @@ import { connectionRecord, IDLE, sessionRecord } from '../support/records.ts';
 
 const log = createLogger({ level: 'error' });
 const HOLD_MS = 10_000;
+const NO_OPERATION = UNMEASURED.operation('', '', '', 0);
 const over = { code: 'session.over' };
 
 describe('the sessions that a gateway knows', () => {
@@ -63,6 +65,22 @@ describe('the sessions that a gateway knows', () => {
     await clock.advance(HOLD_MS / 4);
     await admitted;
     expect(found).toMatchObject({ record: { id: record.id } });
+  });
+
+  it('are waited for at no cost of the request that is measured; a look that is answered at once is its own', async () => {
+    const waits: number[] = [];
+    const operation = { ...NO_OPERATION, waited: (ms: number) => void waits.push(ms) };
+    const reply = Object.assign(new FakeReply(), { operation });
+    await cache.enter(token, reply);
+    expect(waits).toEqual([]);
+    using other = new SessionCache({ store, signals, tokens, clock, log, holdMs: HOLD_MS });
+    store.down = true;
+    const entered = other.enter(token, reply);
+    await clock.advance(HOLD_MS / 2);
+    store.down = false;
+    await clock.advance(HOLD_MS / 4);
+    await entered;
+    expect(waits).toEqual([expect.any(Number)]);
   });
 
   it('are not waited for any longer', async () => {

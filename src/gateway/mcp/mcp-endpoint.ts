@@ -33,6 +33,11 @@ export interface McpEndpointOptions extends ConnectionsOptions {
   readonly traces?: Traces;
 }
 
+interface Arriving extends Exchange {
+  /** When all of it was here, `performance.now()`: before that its client was waited for. */
+  arrivedAt: number;
+}
+
 type Place = 'mcp' | 'sse' | 'messages';
 
 const PATH = /^(?:\/t\/([^/?]+))?\/(?:(mcp|sse)(?:\/([^/?]+))?|(messages))\/?(?:\?.*)?$/;
@@ -63,14 +68,15 @@ export class McpEndpoint implements Disposable {
     const [match, pathToken, place = 'messages', server] = PATH.exec(req.url ?? '') ?? [];
     if (match === undefined || (pathToken !== undefined && !this.#options.tokenInPath)) return false;
     const { streams, meter = UNMEASURED } = this.#options;
-    const arrivedAt = performance.now();
     const reply = new HttpReply(res, streams, this.#heart, meter);
-    const exchange: Exchange = {
+    const exchange: Arriving = {
       req,
       reply,
       ...(server === undefined ? {} : { server }),
       ...(pathToken === undefined ? {} : { pathToken }),
+      arrivedAt: performance.now(),
       measure: (request, version = revisionOf(req.headers, request)) => {
+        const { arrivedAt } = exchange;
         const operation = meter.operation(request.method, request.params?.name, version, arrivedAt);
         const span = this.#span(req, request, version, arrivedAt);
         return span ? new TracedOperation(operation, span) : operation;
@@ -94,7 +100,7 @@ export class McpEndpoint implements Disposable {
     this.#heart[Symbol.dispose]();
   }
 
-  async #answer(exchange: Exchange, place: Place): Promise<void> {
+  async #answer(exchange: Arriving, place: Place): Promise<void> {
     const { req } = exchange;
     checkOrigin(req.headers, this.#options.guard);
     switch (`${req.method} ${place}`) {
@@ -122,10 +128,11 @@ export class McpEndpoint implements Disposable {
     exchange.reply.json(405, JSON.stringify(rpcError(null, -32600, `Use ${allow}`)), { allow });
   }
 
-  async #post(exchange: Exchange, work: (value: unknown, body: Buffer) => Promise<void>): Promise<void> {
+  async #post(exchange: Arriving, work: (value: unknown, body: Buffer) => Promise<void>): Promise<void> {
     const { req } = exchange;
     this.#options.sessions.check(tokenOf(exchange)); // no memory for a stranger's body
     const body = await readBody(req, Math.min(this.#options.bodyLimitBytes, MAX_MESSAGE));
+    exchange.arrivedAt = performance.now();
     let id: RequestId | null = null;
     try {
       const value = parse(body);
@@ -138,9 +145,9 @@ export class McpEndpoint implements Disposable {
   }
 
   /** A notification has no answer: its span ends when it is on its way. Spans of requests are with their measures. */
-  async #traced({ req }: Exchange, value: unknown, work: () => Promise<void>): Promise<void> {
+  async #traced({ req, arrivedAt }: Arriving, value: unknown, work: () => Promise<void>): Promise<void> {
     const notice = isMessageLike(value) && value.id === undefined ? value : undefined;
-    const span = notice && this.#span(req, notice, revisionOf(req.headers, notice), performance.now());
+    const span = notice && this.#span(req, notice, revisionOf(req.headers, notice), arrivedAt);
     try {
       await work();
       span?.end();
@@ -153,7 +160,9 @@ export class McpEndpoint implements Disposable {
   /** @param arrivedAt `performance.now()` */
   #span(req: IncomingMessage, message: RpcRequest | RpcNotification, version: string, arrivedAt: number) {
     const { traces } = this.#options;
-    return traces && messageSpan(traces, req, message, version, performance.timeOrigin + arrivedAt);
+    // Not by `timeOrigin`: while a machine sleeps its clock goes on, and `performance.now()` stands still.
+    const at = Date.now() - (performance.now() - arrivedAt);
+    return traces && messageSpan(traces, req, message, version, at);
   }
 
   #fail(exchange: Exchange, cause: unknown, id: RequestId | null): void {

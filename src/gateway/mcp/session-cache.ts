@@ -3,7 +3,7 @@ import type { ConnectionRecord } from '../../core/connection.ts';
 import type { AppError } from '../../core/errors.ts';
 import type { ConnectionId, ServerName, SessionId } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
-import { type GatewayMeter, UNMEASURED } from '../../core/meter.ts';
+import { type GatewayMeter, type Operation, UNMEASURED } from '../../core/meter.ts';
 import type { SessionRecord } from '../../core/session.ts';
 import type { Signals } from '../../core/signals.ts';
 import type { ConnectionStore, SessionStore } from '../../core/store.ts';
@@ -112,9 +112,10 @@ export class SessionCache implements Disposable {
 
   /**
    * The session of a token.
+   * @param operation is told how long the store was waited for
    * @throws AppError `auth.invalid`, `session.over`, `store.unavailable`
    */
-  async admit(token: string): Promise<LiveSession> {
+  async admit(token: string, operation?: Pick<Operation, 'waited'>): Promise<LiveSession> {
     const { tokens, clock } = this.#options;
     const claims = tokens.verify(token);
     const { session, nonce } = claims;
@@ -123,7 +124,7 @@ export class SessionCache implements Disposable {
     // With another nonce either the token or what is known here is of an earlier session of this terminal.
     const isFresh = known && known.seen === known.heard && known.record.nonce === nonce;
     this.#meter.cache(isFresh ? 'hit' : 'miss');
-    const live = isFresh ? known : await this.#look(session, nonce);
+    const live = isFresh ? known : await this.#look(session, nonce, operation);
     if (!live || live.record.maxAt <= now) this.#sessions.delete(session);
     if (live?.record.nonce !== nonce || live.record.maxAt <= now) {
       this.#meter.lookup((await this.#options.lost?.isLost({ id: session, nonce }, claims)) ? 'lost' : 'over');
@@ -143,8 +144,8 @@ export class SessionCache implements Disposable {
   }
 
   /** The session of a token, in use until the reply is closed. @throws AppError as `admit` */
-  async enter(token: string, reply: Pick<Reply, 'onClose'>): Promise<LiveSession> {
-    const live = await this.admit(token);
+  async enter(token: string, reply: Pick<Reply, 'onClose' | 'operation'>): Promise<LiveSession> {
+    const live = await this.admit(token, reply.operation);
     this.use(live, reply);
     return live;
   }
@@ -215,7 +216,7 @@ export class SessionCache implements Disposable {
   }
 
   /** What the store has; in an outage what was known, if it is what the token is for. Else the store is waited for (D6). */
-  async #look(id: SessionId, nonce: string): Promise<LiveSession | undefined> {
+  async #look(id: SessionId, nonce: string, operation?: Pick<Operation, 'waited'>): Promise<LiveSession | undefined> {
     const look = async () => {
       try {
         return await this.#load(id);
@@ -226,7 +227,7 @@ export class SessionCache implements Disposable {
       }
     };
     try {
-      return await this.#outlast(look);
+      return await this.#outlast(look, operation);
     } catch (error) {
       this.#meter.lookup('unknown');
       throw error;
@@ -234,11 +235,18 @@ export class SessionCache implements Disposable {
   }
 
   /** What `look` finds; while the store is out of reach, whoever asks is held. @throws AppError `store.unavailable` */
-  async #outlast<T>(look: () => Promise<T>): Promise<T> {
+  async #outlast<T>(look: () => Promise<T>, operation?: Pick<Operation, 'waited'>): Promise<T> {
     const { clock, holdMs } = this.#options;
     const hold = this.#meter.hold();
+    const startedAt = performance.now();
+    let isHeld = false;
+    const onWait = () => {
+      isHeld = true;
+      hold.begin();
+    };
     try {
-      const found = await outlast(clock, holdMs, look, () => hold.begin());
+      const found = await outlast(clock, holdMs, look, onWait);
+      if (isHeld) operation?.waited(performance.now() - startedAt);
       hold.end('served');
       return found;
     } catch (error) {

@@ -40,7 +40,10 @@ export function revisionOf(headers: IncomingHttpHeaders, request: Pick<RpcReques
   const said = single(headers['mcp-protocol-version']);
   if (said !== undefined) return said;
   const meta = request.params?._meta as Record<string, unknown> | null | undefined;
-  if (isModern(headers, request)) return String(meta?.[VERSION_KEY]);
+  if (isModern(headers, request)) {
+    const inMeta = meta?.[VERSION_KEY];
+    return typeof inMeta === 'string' ? inMeta : '';
+  }
   return request.method === 'initialize' ? negotiate(request.params?.protocolVersion) : DEFAULT_VERSION;
 }
 

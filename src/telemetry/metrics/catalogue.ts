@@ -181,7 +181,7 @@ export const METRICS = {
   // Gateway: calls
   mcp_server_operation_duration_seconds: {
     type: 'histogram',
-    help: 'From the arrival of a request of MCP to its answer, as the client sees it, seconds (OpenTelemetry: mcp.server.operation.duration)',
+    help: 'From the arrival of a request of MCP, its body included, to its answer, seconds (OpenTelemetry: mcp.server.operation.duration)',
     roles: GATEWAY,
     labels: {
       mcp_method_name: METHODS,
