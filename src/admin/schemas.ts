@@ -125,6 +125,7 @@ export const sessionView = z.object({
     z.object({
       name: z.string(),
       state: z.enum(['stopped', 'idle', 'pending', 'starting', 'ready', 'failing', 'failed']),
+      unconfigured: z.literal(true).optional(),
       reason: z.string().optional(),
       stderr: z.string().optional(),
       instance: z.string().optional(),

@@ -65,6 +65,8 @@ export interface ServerView {
   readonly name: ServerName;
   /** `idle`: it is started when it is used. `failing`: the instance runs, but the server in it cannot be started or dies again and again. */
   readonly state: 'stopped' | 'idle' | 'pending' | 'starting' | 'ready' | 'failing' | 'failed';
+  /** It failed because its terminal has set nothing of what it needs: nobody misses it. */
+  readonly unconfigured?: true;
   readonly reason?: string;
   readonly stderr?: string;
   /** Process id, container id or Pod name. */

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Health } from '../../src/admin/health.ts';
+import type { SessionView } from '../../src/core/api.ts';
 import { AppError } from '../../src/core/errors.ts';
 import type { ReplicaReport } from '../../src/core/operations.ts';
 import { withServer } from '../../src/core/session.ts';
@@ -89,6 +90,8 @@ describe('[admin.health] health', () => {
     await server.plane.clock.advance(60_000);
     expect(await server.plane.state(id, 'proxmox')).toMatchObject({ phase: 'failed', unconfigured: true });
     expect(await codes()).toEqual(['healthy']);
+    const { servers } = (await server.call('GET', `/admin/api/sessions/${id}`, { as: 'admin' })).json as SessionView;
+    expect(servers.find(({ name }) => name === 'proxmox')).toMatchObject({ state: 'failed', unconfigured: true });
   });
 
   it('is degraded by a server that cannot be started, and unhealthy when none can', async () => {

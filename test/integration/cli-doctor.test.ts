@@ -79,6 +79,7 @@ describe('doctor', () => {
   it('finds a variable that was mistyped', async () => {
     const { code, of } = await diagnosis({ MCP_SESSION_MANAGER_IDLE_TLL: '1h' });
     expect(code).toBe(0);
+    expect((await run('doctor', { MCP_SESSION_MANAGER_IDLE_TLL: '1h' })).stdout).toMatch(/^1 warning: see "To do"\n$/m);
     const text = expect.stringContaining('did you mean MCP_SESSION_MANAGER_IDLE_TTL?');
     expect(of('configuration')).toEqual([expect.objectContaining({ status: 'warning', text })]);
   });
@@ -172,6 +173,22 @@ describe('doctor', () => {
         text: 'proxmox: PROXMOX_HOST is not set',
         remedy: expect.stringContaining('restart proxmox'),
       },
+    ]);
+    expect((await run('doctor')).stdout).toMatch(/\n1 problem: see "To do"\n$/);
+  });
+
+  it('takes a server that this terminal has set nothing for as no problem', async () => {
+    const reason = 'Proxmox is not configured in this terminal';
+    manager.servers = [
+      { name: 'filesystem', state: 'ready' },
+      { name: 'proxmox', state: 'failed', unconfigured: true, reason },
+    ];
+    await run('init --shell bash');
+    const { code, of } = await diagnosis();
+    expect(code).toBe(0);
+    expect(of('session')).toEqual([
+      { check: 'session', status: 'ok', text: expect.stringContaining('2 servers') },
+      { check: 'session', status: 'skipped', text: `proxmox: ${reason}` },
     ]);
   });
 });

@@ -1,3 +1,4 @@
+import { counted } from '../../core/words.ts';
 import type { CliIo } from '../io.ts';
 import { jsonOutput } from '../json-output.ts';
 import { withProgress } from '../progress.ts';
@@ -19,9 +20,11 @@ export async function doctor(io: CliIo, { json }: { readonly json?: boolean }): 
   const checks = [checkMachine, checkConfiguration, checkManager, checkEngine, checkSession];
   const found = await withProgress(io, 'looking', Promise.all(checks.map((check) => check(io))));
   const findings = found.flat();
-  const bad = findings.filter(({ status }) => status === 'problem').length;
+  const [bad, doubtful] = (['problem', 'warning'] as const).map(
+    (wanted) => findings.filter(({ status }) => status === wanted).length,
+  ) as [number, number];
   if (json) io.stdout.write(jsonOutput('doctor', { healthy: bad === 0, findings }));
-  else io.stdout.write(findings.map((finding) => line(io, finding)).join('') + conclusion(bad));
+  else io.stdout.write(findings.map((finding) => line(io, finding)).join('') + conclusion(bad, doubtful));
   return bad === 0 ? 0 : 1;
 }
 
@@ -32,5 +35,10 @@ function line(io: CliIo, { check, status, text, remedy }: Finding): string {
   return `${mark}  ${check}: ${what}\n`;
 }
 
-const conclusion = (bad: number): string =>
-  bad === 0 ? 'nothing is wrong\n' : `${bad} problem${bad === 1 ? '' : 's'}: see "To do"\n`;
+function conclusion(problems: number, warnings: number): string {
+  const found = [
+    ...(problems > 0 ? [counted(problems, 'problem')] : []),
+    ...(warnings > 0 ? [counted(warnings, 'warning')] : []),
+  ];
+  return found.length === 0 ? 'nothing is wrong\n' : `${found.join(', ')}: see "To do"\n`;
+}

@@ -46,7 +46,8 @@ export class SessionViews {
     const restarts = restartsOf(server);
     const reason = 'reason' in state && state.reason !== undefined ? { reason: state.reason } : {};
     const stderr = 'stderr' in state && state.stderr !== undefined ? { stderr: state.stderr } : {};
-    return { name, state: state.phase, ...reason, ...stderr, restarts };
+    const unconfigured = state.phase === 'failed' && state.unconfigured ? { unconfigured: true as const } : {};
+    return { name, state: state.phase, ...unconfigured, ...reason, ...stderr, restarts };
   }
 
   async #ready(record: SessionRecord, name: ServerName, server: ServerRecord, state: ReadyState): Promise<ServerView> {

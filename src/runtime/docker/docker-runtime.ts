@@ -17,6 +17,7 @@ import type {
 } from '../../core/runtime.ts';
 import type { Endpoint } from '../../core/session.ts';
 import { LABEL, type Marked, readLabels } from '../labels.ts';
+import { lastWords } from '../last-words.ts';
 import { untilListening } from '../listening.ts';
 import { type Slot, Slots } from '../slots.ts';
 import { goesOn } from '../succession.ts';
@@ -219,7 +220,7 @@ export class DockerRuntime implements Runtime {
   }
 
   async #said({ container }: Found): Promise<string> {
-    return (await this.#engine.logs(container, REASON_LINES)).join('\n');
+    return lastWords(await this.#engine.logs(container, REASON_LINES));
   }
 
   async #end(slot: Slot, graceMs: number): Promise<void> {
@@ -240,9 +241,10 @@ export class DockerRuntime implements Runtime {
     if (!(await this.#find(slot))) this.#slots.remove(slot);
   }
 
-  async #statusOf({ container, instance, end }: Found): Promise<Exclude<InstanceStatus, { phase: 'absent' }>> {
+  async #statusOf(found: Found): Promise<Exclude<InstanceStatus, { phase: 'absent' }>> {
+    const { instance, end } = found;
     if (end === undefined) return { phase: 'running', instance };
-    const said = (await this.#engine.logs(container, REASON_LINES)).join('\n');
+    const said = await this.#said(found);
     return { phase: 'dead', instance, reason: `${end}${said && `; its log ends with:\n${said}`}` };
   }
 

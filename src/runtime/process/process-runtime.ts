@@ -16,6 +16,7 @@ import type {
 import type { ProcessIdentity } from '../../core/session.ts';
 import { readPidFile, removeDeadPidFile } from '../../os/pid-file.ts';
 import type { ProcessTable } from '../../os/process-table.ts';
+import { lastWords } from '../last-words.ts';
 import { untilListening } from '../listening.ts';
 import { goesOn, type Occupant } from '../succession.ts';
 import { Turns } from '../turns.ts';
@@ -129,7 +130,7 @@ export class ProcessRuntime implements Runtime {
     } catch (error) {
       await this.#end(slot, 0, host);
       if (signal.aborted) throw signal.reason;
-      const stderr = (await lastLines(slot.log, REASON_LINES, launched?.logStart)).join('\n');
+      const stderr = lastWords(await lastLines(slot.log, REASON_LINES, launched?.logStart));
       throw new AppError(
         'server.failed',
         `${slot.server} did not start: ${messageOf(error)}${stderr && `\n${stderr}`}`,
@@ -155,7 +156,7 @@ export class ProcessRuntime implements Runtime {
     const found = this.#find(slot);
     if (!found) return { phase: 'absent' };
     if (found.runs) return { phase: 'running', instance: found.instance };
-    const said = (await lastLines(slot.log, REASON_LINES)).join('\n');
+    const said = lastWords(await lastLines(slot.log, REASON_LINES));
     return {
       phase: 'dead',
       instance: found.instance,
