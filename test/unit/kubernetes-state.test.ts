@@ -1,7 +1,8 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import { describe, expect, it } from 'vitest';
-import { clusterError } from '../../src/runtime/kubernetes/cluster-errors.ts';
+import { clusterError, LACKS } from '../../src/runtime/kubernetes/cluster-errors.ts';
 import { type PodState, stateOf } from '../../src/runtime/kubernetes/pod-state.ts';
+import { METRICS } from '../../src/telemetry/metrics/catalogue.ts';
 import recorded from './kubernetes-pods.json' with { type: 'json' };
 
 type Recorded = keyof typeof recorded;
@@ -42,6 +43,10 @@ describe('a Pod', () => {
     const { podIP: _, ...without } = status ?? {};
     expect(stateOf({ ...pod, status: without })).toMatchObject({ is: 'starting' } satisfies Partial<PodState>);
   });
+});
+
+it('a metric counts each thing that may be lacking', () => {
+  expect(METRICS.mcp_runtime_unavailable_total.labels.reason).toEqual(expect.arrayContaining([...LACKS]));
 });
 
 describe('an answer of the API server', () => {

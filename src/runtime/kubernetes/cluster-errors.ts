@@ -1,7 +1,8 @@
 import { AppError, messageOf } from '../../core/errors.ts';
 
 /** What somebody has to see to before trying again helps: data `lack` of `runtime.unavailable`. */
-export type Lack = 'cluster' | 'permission' | 'quota' | 'namespace' | 'image' | 'room' | 'workspace' | 'node';
+export const LACKS = ['cluster', 'permission', 'quota', 'namespace', 'image', 'room', 'workspace', 'node'] as const;
+export type Lack = (typeof LACKS)[number];
 
 /** What the client rejects with: an answer of the API server's, or why there was none. */
 interface ClusterFailure {

@@ -300,9 +300,15 @@ export const METRICS = {
   },
   mcp_runtime_unavailable_total: {
     type: 'counter',
-    help: 'Times that instances could not be started, stopped or listed, by what the runtime was in want of; images are never pulled by it',
+    help: 'Times that instances could not be started, stopped or listed, by what the runtime was in want of; Docker never pulls images here',
     roles: CONTROLLER,
-    labels: { reason: ['engine', 'image', 'disk', 'egress', 'other'] },
+    labels: {
+      reason: [
+        ...['engine', 'image', 'disk', 'egress'],
+        ...['cluster', 'permission', 'quota', 'namespace', 'room', 'workspace', 'node'],
+        'other',
+      ],
+    },
   },
   mcp_instance_start_duration_seconds: {
     type: 'histogram',
