@@ -182,9 +182,24 @@ describe('metrics of the controller in charge', () => {
     p.store.down = false;
   });
 
-  it.each(['engine', 'image', 'disk', 'egress', 'quota'])('name what the runtime is in want of: %s', async (lack) => {
+  it.each([
+    ...[
+      'engine',
+      'image',
+      'disk',
+      'egress',
+      'cluster',
+      'permission',
+      'quota',
+      'namespace',
+      'room',
+      'workspace',
+      'node',
+    ],
+    'luck',
+  ])('name what the runtime is in want of: %s', async (lack) => {
     p.runtime.refusal = lacking(lack);
-    const reason = lack === 'quota' ? 'other' : lack;
+    const reason = lack === 'luck' ? 'other' : lack;
     expect((await next())[of('mcp_runtime_unavailable_total', 'reason', reason)]).toBeGreaterThan(0);
   });
 
