@@ -231,4 +231,10 @@ ofEachWhole('Pods', (whole) => {
       expect(has(whole(), 'PodDisruptionBudget', metadata.name, MANAGER), metadata.name).toBe(true);
     }
   });
+
+  it('of gateways are not evicted together while none is ready', () => {
+    const budgets = ofKind(whole().manifests, 'PodDisruptionBudget');
+    const budget = budgets.find(({ metadata }) => metadata.name === 'gateway');
+    expect(budget?.spec).toMatchObject({ maxUnavailable: 1, unhealthyPodEvictionPolicy: 'IfHealthyBudget' });
+  });
 });
