@@ -111,6 +111,17 @@ requires('redis')('calls of the controller over Redis', () => {
     expect(new Set(asked)).toEqual(new Set(['ada']));
   });
 
+  it('are not taken for one another by a controller of an earlier version, which cleans up whatever it is asked', async () => {
+    const earlier = bus();
+    let asked = 0;
+    using _calls = earlier.on('mcp:d:calls', () => void asked++);
+    await eventually('it listens', async () => (await earlier.publish('mcp:d:calls', '')) > 0);
+    await eventually('it has heard that', async () => asked > 0);
+    const before = asked;
+    await expect(remote(50).foresee('ada')).rejects.toMatchObject({ code: 'server.busy' });
+    expect(asked).toBe(before);
+  });
+
   it('fail as they did there', async () => {
     const refusal = new AppError('server.busy', 'Process 7 does not end');
     using _answers = answerCalls(bus(), 'd', { cleanup: () => Promise.reject(refusal), foresee });

@@ -8,18 +8,18 @@ import type { RedisBus } from './bus.ts';
 import { DEFAULT_PREFIX, RedisKeys } from './keys.ts';
 
 type Name = keyof ControllerCalls;
+type Result = CleanupResult | CleanupPreview;
 
 interface Call {
   readonly id: string;
   /** Channel for the answer. */
   readonly to: string;
-  readonly call: Name;
   /** Absent: everybody's. */
   readonly owner?: string;
 }
 interface Answer {
   readonly id: string;
-  readonly result?: CleanupResult | CleanupPreview;
+  readonly result?: Result;
   readonly error?: { readonly code: ErrorCode; readonly message: string };
 }
 
@@ -35,7 +35,7 @@ export interface RemoteControllerOptions {
 /** Asks the controller that is in charge, over Redis. */
 export class RemoteController implements ControllerCalls, Disposable {
   readonly #options: RemoteControllerOptions;
-  readonly #calls: string;
+  readonly #calls: (name: Name) => string;
   readonly #answers: string;
   readonly #waiting = new Map<string, (answer: Answer) => void>();
   readonly #subscription: Disposable;
@@ -43,7 +43,7 @@ export class RemoteController implements ControllerCalls, Disposable {
   constructor(options: RemoteControllerOptions) {
     this.#options = options;
     const keys = new RedisKeys(DEFAULT_PREFIX);
-    this.#calls = keys.calls(options.deployment);
+    this.#calls = (name) => keys.calls(options.deployment, name);
     this.#answers = keys.answers(options.deployment, randomUUID());
     this.#subscription = options.bus.on(this.#answers, (text) => {
       const answer = JSON.parse(text) as Answer;
@@ -59,14 +59,14 @@ export class RemoteController implements ControllerCalls, Disposable {
     return (await this.#ask('foresee', owner)) as CleanupPreview;
   }
 
-  async #ask(name: Name, owner: string | undefined): Promise<CleanupResult | CleanupPreview> {
+  async #ask(name: Name, owner: string | undefined): Promise<Result> {
     const { bus, clock, answerMs } = this.#options;
     const id = randomUUID();
     const answered = Promise.withResolvers<Answer>();
     this.#waiting.set(id, answered.resolve);
     try {
-      const call: Call = { id, to: this.#answers, call: name, ...(owner === undefined ? {} : { owner }) };
-      if ((await bus.publish(this.#calls, JSON.stringify(call))) === 0) throw nobody();
+      const call: Call = { id, to: this.#answers, ...(owner === undefined ? {} : { owner }) };
+      if ((await bus.publish(this.#calls(name), JSON.stringify(call))) === 0) throw nobody();
       const { result, error } = await within(clock, answerMs, nobody, () => answered.promise);
       if (result) return result;
       throw new AppError(error && error.code in ERRORS ? error.code : 'internal', error?.message ?? 'no result');
@@ -82,21 +82,25 @@ export class RemoteController implements ControllerCalls, Disposable {
 
 /** Answers what gateways ask, until disposed: for the controller that is in charge. */
 export function answerCalls(bus: RedisBus, deployment: string, controller: ControllerCalls): Disposable {
-  return bus.on(new RedisKeys(DEFAULT_PREFIX).calls(deployment), (text) => {
-    const { id, to, call, owner } = JSON.parse(text) as Call;
-    const answer = async (): Promise<Answer> => {
-      try {
-        return { id, result: await (call === 'foresee' ? controller.foresee(owner) : controller.cleanup(owner)) };
-      } catch (error) {
-        const { code, message } = asAppError(error);
-        return { id, error: { code, message } };
-      }
-    };
-    // Whoever asked has a deadline, and asks again.
-    void answer()
-      .then((value) => bus.publish(to, JSON.stringify(value)))
-      .catch(() => {});
-  });
+  const keys = new RedisKeys(DEFAULT_PREFIX);
+  const subscriptions = new DisposableStack();
+  for (const name of ['cleanup', 'foresee'] as const) {
+    const on = (text: string) => void answer(bus, JSON.parse(text) as Call, (owner) => controller[name](owner));
+    subscriptions.use(bus.on(keys.calls(deployment, name), on));
+  }
+  return subscriptions;
+}
+
+async function answer(bus: RedisBus, { id, to, owner }: Call, work: (owner?: string) => Promise<Result>) {
+  const answered = await work(owner).then(
+    (result): Answer => ({ id, result }),
+    (cause: unknown): Answer => {
+      const { code, message } = asAppError(cause);
+      return { id, error: { code, message } };
+    },
+  );
+  // Whoever asked has a deadline, and asks again.
+  await bus.publish(to, JSON.stringify(answered)).catch(() => {});
 }
 
 const nobody = () =>

@@ -9,7 +9,7 @@ import type { ConnectionId, SessionId } from '../../core/ids.ts';
  * | `{prefix}deadlines` | sorted set | session id, scored with its deadline | none |
  * | `{prefix}{controller}:lease` | string | who is the controller: a word of its own | the lease's |
  * | `{prefix}{controller}:epoch` | string | the last lease's epoch | none |
- * | `{prefix}{deployment}:signals`, `:calls` | channels | session ids; what is asked of the controller | - |
+ * | `{prefix}{deployment}:signals`, `:calls`, `:calls:{call}` | channels | session ids; what is asked of the controller | - |
  * | `{prefix}{deployment}:answers:{gateway}` | channel | what the controller answered this gateway | - |
  * | `{prefix}generation` | hash | `begun`: names the time since this store began, not there if it is new or was emptied; `prepared`: what is to begin | none |
  * | `{prefix}{session in braces}:events` | stream | what happened to the session, the last of it | a day after the last |
@@ -80,8 +80,9 @@ export class RedisKeys {
     return `${this.#prefix}${deployment}:signals`;
   }
 
-  calls(deployment: string): string {
-    return `${this.#prefix}${deployment}:calls`;
+  /** One channel for each call: a controller of an earlier version, which knows one only, takes no other for it. */
+  calls(deployment: string, name: 'cleanup' | 'foresee'): string {
+    return `${this.#prefix}${deployment}:calls${name === 'cleanup' ? '' : `:${name}`}`;
   }
 
   answers(deployment: string, gateway: string): string {
