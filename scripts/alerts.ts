@@ -19,13 +19,7 @@ metadata:
 spec:
 `;
 
-/** On Kubernetes there is no egress proxy (docs/adr/0012-instances-as-pods.md): nobody is to miss its metrics. */
-const MISSED = ' or absent(mcp_egress_connections{job="egress"})';
-
-function ruleObject(rules: string): string {
-  if (!rules.includes(MISSED)) throw new Error(`no rule has "${MISSED}"`);
-  return RULE_OBJECT + rules.replaceAll(MISSED, '').replaceAll(/^(?=.)/gm, '  ');
-}
+const ruleObject = (rules: string): string => RULE_OBJECT + rules.replaceAll(/^(?=.)/gm, '  ');
 
 /** Path in the repository -> text. */
 export function alertFiles(runbooks: string): Readonly<Record<string, string>> {

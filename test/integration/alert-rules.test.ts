@@ -3,7 +3,7 @@ import { ALERT_GROUPS, ALERTS } from '../../grafana/alerts/index.ts';
 import { annotationsOf, labelsOf, RUNBOOKS } from '../../grafana/alerts/labels.ts';
 import { RECORDINGS } from '../../grafana/alerts/recordings.ts';
 import { FAULTS, type Fault } from '../support/alerts/faults.ts';
-import { GATEWAYS, normal } from '../support/alerts/normal.ts';
+import { CONTROLLERS, GATEWAYS, normal } from '../support/alerts/normal.ts';
 import { type AlertCheck, type ExpectedAlert, testRules } from '../support/alerts/promtool.ts';
 import { RESTART, restartAll } from '../support/alerts/rolling-restart.ts';
 import { after, is, STEP } from '../support/alerts/world.ts';
@@ -46,6 +46,20 @@ requires('promtool')('alert rules', () => {
     const names = ALERTS.map(({ name }) => name);
     const times = Array.from({ length: (RESTART + 3000) / STEP }, (_, index) => index * STEP);
     expect(await testRules(world, quiet(names, times))).toBe('');
+  });
+
+  it.concurrent('are quiet in deployments that have neither balancer nor egress, nor Redis, and one of each or one for all', {
+    timeout: TIMEOUT_MS,
+  }, async ({ expect }) => {
+    const isOne = (series: string) => [GATEWAYS[0], CONTROLLERS[0]].some((one) => series.includes(`instance="${one}"`));
+    const small = new Map([...normal()].filter(([series]) => isOne(series)));
+    const single = new Map([...small].map(([series, value]) => [series.replace(/job="\w+"/, 'job="manager"'), value]));
+    const checks = quiet(
+      ALERTS.map(({ name }) => name),
+      [900, 1800, 3600],
+    );
+    expect(await testRules(small, checks)).toBe('');
+    expect(await testRules(single, checks)).toBe('');
   });
 
   it.concurrent('wake nobody for a single call that fails at night', { timeout: TIMEOUT_MS }, async ({ expect }) => {

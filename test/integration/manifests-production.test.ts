@@ -24,13 +24,7 @@ ofEachWhole(
       const data = Object.assign({}, ...maps.map((map) => map.data));
       expect(data).toEqual(Object.fromEntries(files.map((file) => [file, read(`${DASHBOARDS}/${file}`)])));
       const rules = ofKind(whole().manifests, 'PrometheusRule').map(({ spec }) => spec);
-      // Without the egress proxy, which is not there.
-      const all = read('grafana/prometheus/rules.yml').replaceAll(
-        ' or absent(mcp_egress_connections{job="egress"})',
-        '',
-      );
-      expect(rules).toEqual([parse(all)]);
-      expect(JSON.stringify(rules)).not.toContain('absent(mcp_egress');
+      expect(rules).toEqual([parse(read('grafana/prometheus/rules.yml'))]);
     });
 
     it('asks each role for metrics, as the job that rules and dashboards know', () => {

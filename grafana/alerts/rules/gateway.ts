@@ -8,7 +8,7 @@ export const GATEWAY_ALERTS: readonly Alert[] = [
   {
     name: 'McpNoReplicaReady',
     severity: 'page',
-    expression: `(max(haproxy_backend_active_servers{proxy="gateways"}) == 0 or sum(mcp_gateway_ready) == 0 or absent(up{job="gateway"} == 1)) ${STORE_IS_UP}`,
+    expression: `(max(haproxy_backend_active_servers{proxy="gateways"}) == 0 or sum(mcp_gateway_ready) == 0 or absent(mcp_gateway_ready)) ${STORE_IS_UP}`,
     for: '2m',
     summary: 'No gateway is ready: nobody can work',
     description:
@@ -18,11 +18,11 @@ export const GATEWAY_ALERTS: readonly Alert[] = [
   {
     name: 'McpReplicaMissing',
     severity: 'ticket',
-    expression: `((mcp:replicas:ready or 0 * mcp:replicas:usual) < mcp:replicas:usual or mcp:replicas:ready{job="gateway"} < 2) ${STORE_IS_UP}`,
+    expression: `((mcp:replicas:ready or 0 * mcp:replicas:usual) < mcp:replicas:usual or (mcp:replicas:ready{job="gateway"} < 2 and max_over_time(mcp:replicas:ready{job="gateway"}[1d]) > 1)) ${STORE_IS_UP}`,
     for: '5m',
     summary: 'Only {value} of {label:job} left',
     description:
-      'Fewer replicas are ready than for most of the last two hours, or fewer than two gateways. Work goes on; the next fault may stop it.',
+      'Fewer replicas are ready than for most of the last two hours, or one gateway where there were more within a day. Work goes on; the next fault may stop it.',
     panel: ['mcp-overview', 5],
   },
   {

@@ -2,6 +2,9 @@ import type { Alert } from '../alert.ts';
 
 const STORE_IS_UP = 'unless on () (mcp:store:down == 1)';
 
+/** What was not seen for so long, or never, is no part of this deployment: not each has a balancer, Redis or an egress proxy. */
+const REMEMBERED = '7d';
+
 /** One metric of each job, which it has from its start. */
 const SIGNS: Readonly<Record<string, string>> = {
   gateway: 'mcp_gateway_ready',
@@ -26,7 +29,10 @@ export const MONITORING_ALERTS: readonly Alert[] = [
     name: 'McpMetricsAbsent',
     severity: 'ticket',
     expression: `(${Object.entries(SIGNS)
-      .map(([job, metric]) => `absent(${metric}{job="${job}"})`)
+      .map(
+        ([job, metric]) =>
+          `(absent(${metric}{job="${job}"}) and on () present_over_time(${metric}{job="${job}"}[${REMEMBERED}]))`,
+      )
       .join(' or ')}) ${STORE_IS_UP}`,
     for: '10m',
     summary: 'There are no metrics of {label:job}',

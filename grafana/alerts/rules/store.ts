@@ -74,7 +74,7 @@ export const STORE_ALERTS: readonly Alert[] = [
   {
     name: 'McpBalancerDown',
     severity: 'page',
-    expression: 'absent(up{job="haproxy"} == 1)',
+    expression: 'absent(up{job="haproxy"} == 1) and on () max_over_time(up{job="haproxy"}[7d]) == 1',
     for: '2m',
     summary: 'The balancer does not answer: nobody can work',
     description: 'No HAProxy answers Prometheus. All that clients send goes through it.',
