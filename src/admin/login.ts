@@ -90,7 +90,7 @@ export class Login {
 
   async #refuseBlocked(subject: string): Promise<void> {
     if (!(await this.#options.operations.marked(`${subject}:blocked`))) return;
-    throw tooMany('Too many attempts failed: try again later', WINDOW_MS / 1000);
+    throw tooMany('Too many attempts failed: try again in five minutes', WINDOW_MS / 1000);
   }
 
   async #turn(): Promise<void> {

@@ -134,6 +134,15 @@ describe('a login', () => {
     });
   });
 
+  it('has not lapsed because nobody can make it longer at the moment', async () => {
+    issue('POST /admin/api/login', 'first', 10);
+    await run('login', PASSWORD);
+    const code = 'store.unavailable';
+    const away = json(503, { error: { code, message: 'Redis cannot be used' } });
+    manager.handlers.set('POST /admin/api/refresh-token', away);
+    expect(await run('whoami')).toMatchObject({ code: 3, stderr: expect.stringContaining('Redis cannot be used') });
+  });
+
   it('is shown to its own manager only', async () => {
     await run('login', PASSWORD);
     await using other = await FakeManager.start();

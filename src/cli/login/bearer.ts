@@ -54,7 +54,8 @@ async function refreshed(io: BearerSource, login: Login): Promise<Login> {
     await writeLogin(io.env, next);
     return next;
   } catch (error) {
-    if (!(error instanceof AppError) || error.code === 'manager.unreachable') throw error;
+    // Anything else is an outage, in which the login is as good as before.
+    if (!(error instanceof AppError) || error.code !== 'auth.invalid') throw error;
     // A refresh token is good once: another command may have been quicker.
     const other = await readLogin(io.env, login.url);
     if (other && other.token !== login.token) return other;
