@@ -98,7 +98,8 @@ export class Controller {
       this.#nap = new AbortController();
       await clock.sleep(pause, AbortSignal.any([this.#stop.signal, this.#nap.signal])).catch(() => {}); // ended: the loop's condition sees it
     }
-    if (lease.lost.aborted) log.error({ epoch: lease.epoch, reason: messageOf(lease.lost.reason) }, 'no longer in charge');
+    if (lease.lost.aborted)
+      log.error({ epoch: lease.epoch, reason: messageOf(lease.lost.reason) }, 'no longer in charge');
     await Promise.allSettled([surveying, ...this.#work]);
   }
 
