@@ -99,7 +99,7 @@ export class Controller {
       await clock.sleep(pause, AbortSignal.any([this.#stop.signal, this.#nap.signal])).catch(() => {}); // ended: the loop's condition sees it
     }
     if (lease.lost.aborted)
-      log.error({ epoch: lease.epoch, reason: messageOf(lease.lost.reason) }, 'no longer in charge');
+      log.error({ epoch: lease.epoch, reason: messageOf(lease.lost.reason) }, 'lease lost: no longer in charge');
     await Promise.allSettled([surveying, ...this.#work]);
   }
 
