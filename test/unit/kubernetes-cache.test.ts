@@ -6,7 +6,6 @@ import type { OnPodEvent } from '../../src/runtime/kubernetes/cluster.ts';
 import { PodCache } from '../../src/runtime/kubernetes/pod-cache.ts';
 import { PodWatch } from '../../src/runtime/kubernetes/pod-watch.ts';
 import { eventually } from '../support/eventually.ts';
-import { silentLog } from '../support/process-place.ts';
 
 const pod = (name: string, resourceVersion: string, uid = name): V1Pod => ({
   metadata: { name, uid, resourceVersion },
@@ -50,6 +49,16 @@ describe('what is known of Pods', () => {
     expect(cache.get('a')?.metadata?.uid).toBe('second');
     cache.apply('DELETED', pod('a', '16', 'second'));
     expect(cache.get('a')).toBeUndefined();
+  });
+
+  it('takes in no Pod of a list that came late, after it heard of its end', () => {
+    const cache = new PodCache();
+    cache.replace({ pods: [pod('a', '3')], version: '10' });
+    cache.apply('DELETED', pod('a', '12'));
+    cache.put(pod('a', '3'));
+    expect(cache.get('a')).toBeUndefined();
+    cache.put(pod('a', '13', 'second'));
+    expect(cache.get('a')?.metadata?.uid).toBe('second');
   });
 
   it('compares versions as numbers, of any length', () => {
@@ -103,11 +112,22 @@ describe('the watch', () => {
   const begin = () => {
     const script = new Script();
     const over = new AbortController();
+    const pauses: number[] = [];
+    const warnings: object[] = [];
+    const sleep = (ms: number, signal?: AbortSignal) => {
+      pauses.push(ms);
+      return systemClock.sleep(1, signal);
+    };
     const watch = new PodWatch({
-      ...{ cluster: script, labels: {}, clock: systemClock, log: silentLog, random: () => 0, over: over.signal },
+      cluster: script,
+      labels: {},
+      clock: { ...systemClock, sleep },
+      log: { warn: (fields) => warnings.push(fields) },
+      random: () => 0.5,
+      over: over.signal,
     });
     const stands = () => eventually('it stands', async () => watch.look('a'));
-    return { script, over, watch, stands };
+    return { script, over, pauses, warnings, watch, stands };
   };
 
   it('knows nothing before it stands, and goes on from the last version when it was ended', async () => {
@@ -134,6 +154,33 @@ describe('the watch', () => {
     script.page = { pods: [pod('b', '60')], version: '70' };
     expect(await eventually('it stands', async () => watch.look('b')?.pod)).toEqual(pod('b', '60'));
     expect([watch.look('a'), script.watched.at(-1), script.lists]).toEqual([{ pod: undefined }, '70', 2]);
+    over.abort();
+    script.end();
+  });
+
+  it.each([
+    ['says that it cannot go on', (script: Script) => script.say('ERROR', { code: 500 } as never)],
+    ['ends before it has said anything', () => {}],
+  ])('waits longer and longer while each one %s', async (_, fail) => {
+    const { script, over, pauses, stands } = begin();
+    for (let n = 1; n <= 4; n++) {
+      await stands();
+      await eventually('it watches', async () => script.watched.length === n);
+      fail(script);
+      script.end();
+      await eventually('it pauses', async () => pauses.length === n);
+    }
+    expect(pauses.every((ms, n) => ms > (pauses[n - 1] ?? 0))).toBe(true);
+    over.abort();
+    script.end();
+  });
+
+  it('says once why it is refused', async () => {
+    const { script, over, pauses, warnings, watch } = begin();
+    script.refusals.push(403, 403);
+    watch.look('a');
+    await eventually('it was refused twice', async () => pauses.length >= 2);
+    expect(warnings).toEqual([{ reason: 'the API server answers with HTTP 403' }]);
     over.abort();
     script.end();
   });

@@ -25,11 +25,19 @@ export class PodCache {
     const at = numberOf(version);
     const names = new Set(pods.map(nameOf));
     for (const [name, pod] of this.#pods) if (!names.has(name) && versionOf(pod) <= at) this.#pods.delete(name);
-    for (const pod of pods) this.put(pod);
+    for (const pod of pods) this.#put(pod);
     this.version = version;
   }
 
+  /**
+   * A Pod as something else than the watch has shown it. One that the watch does not know and is past is gone by now: of its end
+   * nothing more will be heard.
+   */
   put(pod: V1Pod): void {
+    if (this.#pods.has(nameOf(pod)) || versionOf(pod) > numberOf(this.version ?? '')) this.#put(pod);
+  }
+
+  #put(pod: V1Pod): void {
     const known = this.#pods.get(nameOf(pod));
     if (!known || versionOf(known) <= versionOf(pod)) this.#pods.set(nameOf(pod), pod);
   }
@@ -45,7 +53,7 @@ export class PodCache {
     }
     this.version = object.metadata?.resourceVersion ?? this.version;
     if (type === 'DELETED') this.#remove(object);
-    else if (type !== 'BOOKMARK') this.put(object);
+    else if (type !== 'BOOKMARK') this.#put(object);
     return true;
   }
 

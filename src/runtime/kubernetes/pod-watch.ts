@@ -9,6 +9,8 @@ import { PodCache, type PodPage } from './pod-cache.ts';
 const BACKOFF = { baseMs: 200, maxMs: 10_000 };
 /** HTTP status of a version that is too old to go on from. */
 const GONE = 410;
+/** A watch that ended sooner, and said nothing, did not stand, milliseconds. */
+const SHORT_MS = 1000;
 
 export interface PodWatchOptions {
   readonly cluster: Pick<Cluster, 'listPods' | 'watchPods'>;
@@ -90,23 +92,25 @@ export class PodWatch {
     }
   }
 
-  /** True: it stood, and ended as watches do. */
+  /** True: it stood, and ended as watches do. Throws if it was refused, unless a new list helps. */
   async #watch(): Promise<boolean> {
-    const { cluster, labels, over } = this.#options;
+    const { cluster, labels, clock, over } = this.#options;
     if (this.#cache.version === undefined) this.#cache.replace(await cluster.listPods(labels));
-    let stood = false;
+    let [opened, heard] = [Number.NaN, false];
     const onOpen = () => {
-      stood = true;
+      opened = clock.now();
       this.#stands = true;
       this.#tell();
     };
     const onEvent = (type: string, pod: V1Pod) => {
-      if (!this.#cache.apply(type, pod)) this.#stands = false;
+      if (this.#cache.apply(type, pod)) heard = true;
+      else this.#stands = false;
       this.#tell();
     };
     const refused = await cluster.watchPods(labels, this.#cache.version ?? '', { onOpen, onEvent }, over);
     if (refused === GONE) this.#cache.version = undefined;
-    return stood;
+    else if (refused !== undefined) throw new Error(`the API server answers with HTTP ${refused}`);
+    return heard || clock.now() - opened >= SHORT_MS;
   }
 
   #tell(): void {
