@@ -86,6 +86,16 @@ describe('an answer of the API server', () => {
     expect(clusterError({ code, body: JSON.stringify(body(message)) }, 'n')).toMatchObject(expected);
   });
 
+  it.each([
+    [{ code: 409, body: { reason: 'Conflict', message: 'resourcequotas "sessions": the object has been modified' } }],
+    [{ code: 429, body: { message: 'too many requests' } }],
+  ])('that asks for patience is an outage', (error) => {
+    expect(clusterError(error, 'n')).toMatchObject({
+      ...lack('cluster'),
+      message: expect.stringContaining(error.body.message),
+    });
+  });
+
   it('that never came is an outage, with the reason', () => {
     const error = new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED 127.0.0.1:6443') });
     expect(clusterError(error, 'n')).toMatchObject({

@@ -14,7 +14,13 @@ interface ClusterFailure {
 /** The HTTP status that the API server answered with; undefined if it did not answer. */
 export function statusOf(error: unknown): number | undefined {
   const { code } = (error ?? {}) as ClusterFailure;
-  return typeof code === 'number' ? code : undefined;
+  // One that came too late or was given up has a number there as well, which is no status.
+  return typeof code === 'number' && !(error instanceof DOMException) ? code : undefined;
+}
+
+/** Whether an object of this name is there; a conflict can be something else, such as a quota that many count in at once. */
+export function isNameTaken(error: unknown): boolean {
+  return statusOf(error) === 409 && statusIn(error)?.reason === 'AlreadyExists';
 }
 
 /** It is not the server's fault, and trying again helps once somebody has seen to `lack`. */
@@ -26,7 +32,9 @@ export function lacking(lack: Lack, message: string, cause?: unknown): AppError 
 export function clusterError(error: unknown, namespace: string): AppError {
   const status = statusOf(error);
   const words = wordsOf(error);
-  if (status === undefined || status === 429 || status >= 500)
+  if (status === 409 || status === 429)
+    return lacking('cluster', `The Kubernetes API has too much to do at once (${words}): it is tried again`, error);
+  if (status === undefined || status >= 500)
     return lacking(
       'cluster',
       `The Kubernetes API does not answer (${words}): is the cluster's control plane up?`,
@@ -46,16 +54,20 @@ export function clusterError(error: unknown, namespace: string): AppError {
 }
 
 function wordsOf(error: unknown): string {
-  const { body } = (error ?? {}) as ClusterFailure;
-  const status = typeof body === 'string' ? parsed(body) : body;
-  const message = (status as { message?: unknown } | null | undefined)?.message;
+  const message = statusIn(error)?.message;
   if (typeof message === 'string') return message;
   if (statusOf(error) !== undefined) return `HTTP ${statusOf(error)}`;
   const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : '';
   return `${messageOf(error)}${cause}`;
 }
 
-function parsed(text: string): unknown {
+/** The server's `Status`, as far as it came. */
+function statusIn(error: unknown): { readonly message?: unknown; readonly reason?: unknown } | null | undefined {
+  const { body } = (error ?? {}) as ClusterFailure;
+  return typeof body === 'string' ? parsed(body) : (body as object | null | undefined);
+}
+
+function parsed(text: string): object | null {
   try {
     return JSON.parse(text);
   } catch {

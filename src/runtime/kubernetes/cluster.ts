@@ -10,11 +10,11 @@ import {
   type V1Secret,
   Watch,
 } from '@kubernetes/client-node';
-import { clusterError, lacking, statusOf } from './cluster-errors.ts';
+import { clusterError, isNameTaken, lacking, statusOf } from './cluster-errors.ts';
 import type { PodPage } from './pod-cache.ts';
 import { CONTAINER } from './pod-spec.ts';
 
-/** An API server that says nothing for so long does not answer, milliseconds. */
+/** How long an API server is waited for, milliseconds. */
 const SILENCE_MS = 30_000;
 /** Pods that are listed with one request. */
 const PAGE = 500;
@@ -39,9 +39,10 @@ export class Cluster {
   /**
    * @param file a kubeconfig; absent: the cluster is found as every client does, by `$KUBECONFIG`, `~/.kube/config`, or the
    *   service account of its own Pod
+   * @param silenceMs an API server that says nothing for so long does not answer
    * @throws AppError `runtime.unavailable` if none of them names one
    */
-  constructor(namespace: string, file?: string) {
+  constructor(namespace: string, file?: string, silenceMs = SILENCE_MS) {
     this.#namespace = namespace;
     this.#config = new KubeConfig();
     if (file === undefined) this.#config.loadFromDefault();
@@ -53,14 +54,19 @@ export class Cluster {
       createConfiguration({
         baseServer: new ServerConfiguration(server, {}),
         authMethods: { default: this.#config },
-        promiseMiddleware: [{ pre: limited, post: async (response: ResponseContext) => response }],
+        promiseMiddleware: [{ pre: limitedTo(silenceMs), post: async (response: ResponseContext) => response }],
       }),
     );
   }
 
   /** @returns the Pod as it was made; undefined if its name is taken */
   async createPod(body: V1Pod): Promise<V1Pod | undefined> {
-    return this.#asked(() => this.#api.createNamespacedPod({ namespace: this.#namespace, body }), { 409: undefined });
+    const create = () =>
+      this.#api.createNamespacedPod({ namespace: this.#namespace, body }).catch((error: unknown) => {
+        if (isNameTaken(error)) return undefined;
+        throw error;
+      });
+    return this.#asked(create, {});
   }
 
   async createSecret(body: V1Secret): Promise<void> {
@@ -174,9 +180,11 @@ export class Cluster {
   }
 }
 
-async function limited(request: RequestContext): Promise<RequestContext> {
-  request.setSignal(AbortSignal.timeout(SILENCE_MS));
-  return request;
+function limitedTo(ms: number) {
+  return async (request: RequestContext): Promise<RequestContext> => {
+    request.setSignal(AbortSignal.timeout(ms));
+    return request;
+  };
 }
 
 function selectorOf(labels: Readonly<Record<string, string>>): string {
