@@ -68,7 +68,10 @@ function decideWanted(record: SessionRecord, server: ServerRecord, actual: Insta
   }
   if (instance && instance.labels.incarnation !== state.incarnation) return { do: 'stop', instance };
   const { incarnation } = state;
-  if (actual.phase === 'dead') return { do: 'fail', server, record, incarnation, reason: actual.reason, instance };
+  // Its controller was replaced meanwhile, which is no failure of the server.
+  const again = state.phase === 'starting' && actual.phase === 'dead' && actual.unbegun;
+  if (actual.phase === 'dead' && !again)
+    return { do: 'fail', server, record, incarnation, reason: actual.reason, instance };
   if (state.phase === 'starting') return { do: 'start', server, record, incarnation };
   if (instance) return NOTHING;
   return { do: 'fail', server, record, incarnation, reason: 'its instance is gone', instance };

@@ -31,8 +31,11 @@ export interface Instance extends InstanceRef {
 export type InstanceStatus =
   | { readonly phase: 'absent' }
   | { readonly phase: 'running'; readonly instance: Instance }
-  /** It ended by itself and has not been cleared away. */
-  | { readonly phase: 'dead'; readonly instance: Instance; readonly reason: string };
+  /**
+   * It ended by itself and has not been cleared away. `unbegun`: it never ran, because whoever started it did not see to the end
+   * of that.
+   */
+  | { readonly phase: 'dead'; readonly instance: Instance; readonly reason: string; readonly unbegun?: true };
 
 export interface ResourceUsage {
   /** User and system time since the start, seconds, the whole process tree. */

@@ -185,7 +185,7 @@ requires('cluster')('the Kubernetes runtime', () => {
       const body = { metadata: { name, labels, annotations }, spec: { ...strangerOf(name).spec } } as V1Pod;
       await namespace.core.createNamespacedPod({ namespace: namespace.name, body });
       const [left] = await collect(runtime.list());
-      expect(left).toMatchObject({ phase: 'dead', reason: expect.stringContaining('does not run yet') });
+      expect(left).toMatchObject({ phase: 'dead', reason: expect.stringContaining('does not run yet'), unbegun: true });
       const next = await start(runtime);
       expect(next.name).not.toBe(left?.instance.name);
       await runtime.stop(ID, 0);

@@ -64,6 +64,12 @@ describe('decide', () => {
       present('running', 1),
       { do: 'start', incarnation: 1 },
     ],
+    [
+      'not begun by who started it',
+      record({ state: starting(1) }),
+      { ...(present('dead', 1) as InstanceStatus & { phase: 'dead' }), unbegun: true },
+      { do: 'start', incarnation: 1 },
+    ],
     ['dead while it started', record({ state: starting(1) }), present('dead', 1), { do: 'fail', reason: 'killed' }],
     ['as it should be', record({ state: ready(1) }), present('running', 1), { do: 'nothing' }],
     ['dead', record({ state: ready(1) }), present('dead', 1), { do: 'fail', reason: 'killed' }],

@@ -262,8 +262,8 @@ export class KubernetesRuntime implements Runtime {
   }
 
   /** What a Pod that has ended said last, if its node can be asked soon. */
-  async #lastWords(found: Found): Promise<string> {
-    if (found.state.is === 'starting' || (found.state.is === 'ended' && found.state.lost)) return '';
+  async #lastWords(found: Found, { lost }: Extract<PodState, { is: 'ended' }>): Promise<string> {
+    if (lost) return '';
     const late = () => new Error('its node does not give its log');
     return within(this.#options.clock, LAST_WORDS_MS, late, () => this.#said(found)).catch(() => '');
   }
@@ -306,7 +306,8 @@ export class KubernetesRuntime implements Runtime {
   async #statusOf(slot: Slot, found: Found): Promise<Exclude<InstanceStatus, { phase: 'absent' }>> {
     const instance = instanceOf(slot, found);
     if (found.state.is === 'running') return { phase: 'running', instance };
-    const said = await this.#lastWords(found);
+    if (found.state.is === 'starting') return { phase: 'dead', instance, reason: found.state.why, unbegun: true };
+    const said = await this.#lastWords(found, found.state);
     return { phase: 'dead', instance, reason: `${found.state.why}${said && `; its log ends with:\n${said}`}` };
   }
 
