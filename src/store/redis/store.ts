@@ -26,7 +26,8 @@ export interface RedisStoreOptions extends RedisOptions {
  * unacknowledged; one that was lost is too early, which only means that somebody looks and finds the session there.
  *
  * With Sentinels a replica may become the master. It has each session that was created and each deletion, since these wait for
- * a replica; of anything else the last moments may be lost, which is as if it had not been done: the controller compares again.
+ * a replica, if one answers in time (`RedisConnection.replicated`); of anything else the last moments may be lost, which is as if
+ * it had not been done: the controller compares again.
  */
 export class RedisStore implements SessionStore, ConnectionStore, AsyncDisposable {
   readonly #keys: RedisKeys;
