@@ -17,5 +17,5 @@ kubectl -n "$namespace" create secret generic mcp-session-manager \
   --from-file=credential=<(openssl rand -hex 32 | tr -d '\n') \
   --from-file=admin-password=<(openssl rand -hex 16 | tr -d '\n')
 kubectl -n "$namespace" create secret generic redis \
-  --from-literal=url="$url" \
+  --from-file=url=<(printf %s "$url") \
   --from-file=password=<(if [[ ${REDIS_PASSWORD_FILE:-} ]]; then cat "$REDIS_PASSWORD_FILE"; else openssl rand -hex 32 | tr -d '\n'; fi)

@@ -1,11 +1,12 @@
 /**
  * The URL of a Redis store: `redis://[USER:PASSWORD@]HOST:PORT[/DB]`; with Sentinels, which say who the master is,
- * `redis+sentinel://[USER:PASSWORD@]HOST:PORT,HOST:PORT.../NAME[/DB]`; some nodes of a Redis Cluster,
- * `redis+cluster://[USER:PASSWORD@]HOST:PORT,HOST:PORT...`. `rediss` for TLS, with Sentinels to them as well. User and password are those
- * of Redis.
+ * `redis+sentinel://[USER:PASSWORD@]HOST:PORT,HOST:PORT.../NAME[/DB][?sentinelPassword=PASSWORD]`; some nodes of a Redis Cluster,
+ * `redis+cluster://[USER:PASSWORD@]HOST:PORT,HOST:PORT...`. `rediss` for TLS, with Sentinels to them as well. User and password before
+ * the hosts are those of Redis; Sentinels may have a password of their own.
  */
 const CLUSTER = /^(rediss?)\+cluster:\/\/(?:([^@/\s]*)@)?([^@/\s]+)\/?$/;
-const SENTINEL = /^(rediss?)\+sentinel:\/\/(?:([^@/\s]*)@)?([^@/\s]+)\/([^/\s]+?)(?:\/(\d{1,9}))?$/;
+const SENTINEL =
+  /^(rediss?)\+sentinel:\/\/(?:([^@/\s]*)@)?([^@/\s]+)\/([^/?\s]+)(?:\/(\d{1,9}))?(?:\?sentinelPassword=([^&\s]+))?$/;
 const ADDRESS = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+))(?::([1-9]\d{0,4}))?$/;
 /** Where none is given. */
 const SENTINEL_PORT = 26_379;
@@ -31,14 +32,16 @@ export interface SentinelUrl extends Access {
   /** Of the master, as Sentinels know it. */
   readonly name: string;
   readonly db: number;
+  readonly sentinelPassword?: string;
 }
 
 /** What a URL with Sentinels says; undefined if it is none. */
 export function sentinelUrlOf(text: string): SentinelUrl | undefined {
-  const [, scheme, credentials, hosts = '', name = '', db = '0'] = SENTINEL.exec(text) ?? [];
+  const [, scheme, credentials, hosts = '', name = '', db = '0', own] = SENTINEL.exec(text) ?? [];
   const sentinels = addressesOf(hosts, SENTINEL_PORT);
   if (scheme === undefined || !sentinels) return undefined;
-  return { ...accessOf(scheme, credentials), sentinels, name: decoded(name), db: Number(db) };
+  const found = { ...accessOf(scheme, credentials), sentinels, name: decoded(name), db: Number(db) };
+  return own === undefined ? found : { ...found, sentinelPassword: decoded(own) };
 }
 
 /** What the URL of a Redis Cluster says; undefined if it is none. */
@@ -68,6 +71,12 @@ export function withPassword(text: string, password: string): string {
   const url = new URL(text);
   url.password = encodeURIComponent(password);
   return url.href;
+}
+
+/** A store's URL as operators may see it, with no password in it. */
+export function withoutPasswords(text: string): string {
+  const masked = passwordIn(text) === '' ? text : withPassword(text, '***');
+  return masked.replace(/(\?sentinelPassword=).*/s, '$1***');
 }
 
 /** A URL that names several hosts. */

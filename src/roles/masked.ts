@@ -1,8 +1,7 @@
 import type { Config } from '../config.ts';
-import { passwordIn, withPassword } from '../core/store-url.ts';
+import { withoutPasswords } from '../core/store-url.ts';
 
 /** The configuration as operators may see it: with no secret in it. Files of secrets are named, not read. */
 export function masked(config: Config): Readonly<Record<string, unknown>> {
-  if (passwordIn(config.store) === '') return { ...config };
-  return { ...config, store: withPassword(config.store, '***') };
+  return { ...config, store: withoutPasswords(config.store) };
 }

@@ -9,6 +9,7 @@ import { accepts, end } from './redis.ts';
 
 const NAME = 'sessions';
 const PASSWORD = 'a/b@c';
+const SENTINEL_PASSWORD = 'd/e@f';
 /** So many Sentinels, of which two agree, and so many servers. */
 const COUNT = 3;
 /** After this silence a Sentinel takes the master for dead, milliseconds. */
@@ -19,7 +20,7 @@ interface Server {
   child: ChildProcess;
 }
 
-/** A master with two replicas, and three Sentinels that watch over them: real ones, on free ports of 127.0.0.1. */
+/** A master with two replicas, and three Sentinels with a password that watch over them: real ones, on free ports of 127.0.0.1. */
 export class RedisSentinels implements AsyncDisposable {
   readonly #directory: string;
   readonly #servers: readonly Server[];
@@ -49,7 +50,8 @@ export class RedisSentinels implements AsyncDisposable {
   /** As the program is given it. */
   get url(): string {
     const hosts = this.#sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',');
-    return `redis+sentinel://:${encodeURIComponent(PASSWORD)}@${hosts}/${NAME}`;
+    const passwords = [PASSWORD, SENTINEL_PASSWORD].map(encodeURIComponent);
+    return `redis+sentinel://:${passwords[0]}@${hosts}/${NAME}?sentinelPassword=${passwords[1]}`;
   }
 
   /** The master's own. */
@@ -119,6 +121,7 @@ async function startSentinel(directory: string, master: number): Promise<Server>
   const lines = [
     'bind 127.0.0.1',
     `port ${port}`,
+    `requirepass ${SENTINEL_PASSWORD}`,
     `dir ${directory}`,
     `sentinel monitor ${NAME} 127.0.0.1 ${master} 2`,
     `sentinel auth-pass ${NAME} ${PASSWORD}`,
@@ -132,7 +135,7 @@ async function startSentinel(directory: string, master: number): Promise<Server>
 }
 
 async function askSentinel<T>(port: number, command: string): Promise<T> {
-  const client = new Redis({ port, host: '127.0.0.1', retryStrategy: () => null });
+  const client = new Redis({ port, host: '127.0.0.1', password: SENTINEL_PASSWORD, retryStrategy: () => null });
   client.on('error', () => {}); // it is told to whoever asks
   try {
     return (await client.call('SENTINEL', command, NAME)) as T;

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { clusterUrlOf, isStoreUrl, passwordIn, sentinelUrlOf, withPassword } from '../../src/core/store-url.ts';
+import {
+  clusterUrlOf,
+  isStoreUrl,
+  passwordIn,
+  sentinelUrlOf,
+  withoutPasswords,
+  withPassword,
+} from '../../src/core/store-url.ts';
 
 describe('the URL of a store with Sentinels', () => {
   it('says who they are, what they call the master, and how Redis is entered', () => {
@@ -20,6 +27,12 @@ describe('the URL of a store with Sentinels', () => {
       name: 'main',
       db: 3,
     });
+    expect(sentinelUrlOf('redis+sentinel://:pass@a/main/3?sentinelPassword=a%2Fb%40c')).toMatchObject({
+      password: 'pass',
+      name: 'main',
+      db: 3,
+      sentinelPassword: 'a/b@c',
+    });
     expect(sentinelUrlOf('redis+sentinel://:pass:word@a/main')).toMatchObject({ password: 'pass:word' });
     expect(sentinelUrlOf('redis+sentinel://:pass@a/main')).not.toHaveProperty('username');
   });
@@ -33,6 +46,8 @@ describe('the URL of a store with Sentinels', () => {
     'redis+sentinel://a:65536/main',
     'redis+sentinel://a:1/main/x',
     'redis+sentinel://a:1/main/0/1',
+    'redis+sentinel://a:1/main?password=x',
+    'redis+sentinel://a:1/main?sentinelPassword=',
     'redis+sentinel://a b:1/main',
     'redis://a:1/0',
     'embedded',
@@ -72,6 +87,17 @@ describe('the password of a store', () => {
     expect(with_).toBe(expected);
     expect(isStoreUrl(with_)).toBe(true);
     expect(decodeURIComponent(passwordIn(with_))).toBe('a/b@c');
+  });
+
+  it.each([
+    ['redis://:secret@redis:6379/2', 'redis://:***@redis:6379/2'],
+    ['redis://redis:6379/2', 'redis://redis:6379/2'],
+    ['redis+cluster://:secret@a,b', 'redis+cluster://:***@a,b'],
+    ['redis+sentinel://:secret@a/main?sentinelPassword=secret', 'redis+sentinel://:***@a/main?sentinelPassword=***'],
+    ['redis+sentinel://a/main/1?sentinelPassword=secret', 'redis+sentinel://a/main/1?sentinelPassword=***'],
+    ['embedded', 'embedded'],
+  ])('is not shown: %s', (url, shown) => {
+    expect(decodeURIComponent(withoutPasswords(url))).toBe(shown);
   });
 
   it('is none where there is none', () => {

@@ -38,7 +38,7 @@ export interface Scripts {
 export type RedisClient = Redis & Scripts;
 
 /** Sentinels that are asked for the master, again and again until one knows it. */
-function discoveryOf({ sentinels, name, db, ...access }: SentinelUrl, answerMs: number) {
+function discoveryOf({ sentinels, name, db, sentinelPassword, ...access }: SentinelUrl, answerMs: number) {
   return {
     sentinels: [...sentinels],
     name,
@@ -46,6 +46,7 @@ function discoveryOf({ sentinels, name, db, ...access }: SentinelUrl, answerMs: 
     sentinelRetryStrategy: retryStrategy,
     sentinelCommandTimeout: answerMs,
     enableTLSForSentinelMode: access.tls,
+    ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
     ...credentialsOf(access),
   };
 }
