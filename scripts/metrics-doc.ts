@@ -27,7 +27,7 @@ whatever is no call of a tool.
   acknowledgement. \`cancelled\` is also a client whose connection broke; what it then gets elsewhere is no second operation. One that a
   replica gives away because it ends counts as served, with the time until then.
 - **Added time** is measured for requests that go to one server and whose answer comes back the same way: not for HTTP+SSE, nor for lists of all
-  servers. What a client waits for while its server is started is not part of it.
+  servers. What a client waits for while its server is started, or the store is away, is not part of it, nor is what it takes to send its body.
 - **Held** is who waits for the one server that it asked for, or for a store that does not answer. What is asked of all servers at once is
   answered without those that are late, and is not held.
 - **Lost sessions**: \`mcp_session_lost_total\` counts requests that were answered with 404 although their session should be there: the
