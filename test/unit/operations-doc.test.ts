@@ -99,7 +99,7 @@ describe('docs/operations.md', () => {
   it('has each timeout and limit, with its default and what it trades', () => {
     const table = rows(section('## Tuning')).filter(([name]) => name?.startsWith('`'));
     const isOne = ([name, { fallback, schema }]: [string, (typeof SETTINGS)[keyof typeof SETTINGS]]) =>
-      !/(?:^p|P)ort$|^socketGroup$/.test(name) &&
+      !/(?:^p|P)ort$|^socketGroup$|^instanceUser$/.test(name) &&
       (schema.safeParse('10m').success || schema.safeParse('64MiB').success || schema.safeParse('16').success) &&
       !schema.safeParse('fade').success &&
       fallback !== undefined;

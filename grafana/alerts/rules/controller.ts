@@ -16,7 +16,8 @@ export const CONTROLLER_ALERTS: readonly Alert[] = [
   {
     name: 'McpReconcileStalled',
     severity: 'page',
-    expression: `time() - max(mcp_controller_last_reconcile_timestamp_seconds) > 120 and on () (max(mcp_controller_lease_held) == 1) unless on () (mcp:runtime:down_lately == 1) ${STORE_IS_UP}`,
+    // Over some time: whoever has just taken over has finished none.
+    expression: `time() - max(max_over_time(mcp_controller_last_reconcile_timestamp_seconds[10m])) > 120 and on () (max(mcp_controller_lease_held) == 1) unless on () (mcp:runtime:down_lately == 1) ${STORE_IS_UP}`,
     for: '1m',
     summary: 'The controller in charge has finished no pass for {value|duration}',
     description:
