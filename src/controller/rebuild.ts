@@ -18,6 +18,8 @@ import type { RecordMemory } from './record-memory.ts';
 
 /** How long a host may take to give its record back, milliseconds. */
 const RECORD_MS = 2000;
+/** So long a host that hangs is waited for, and with it everybody, if nobody else knows its session; milliseconds. */
+const PATIENCE_MS = 15_000;
 
 export interface RebuildOptions {
   readonly store: SessionStore;
@@ -35,7 +37,7 @@ export interface RebuildOptions {
  * starts in progress were begun with, and from the hosts, each of which keeps the record that it was started with. The newest
  * counts. When all are there the store begins a new generation; until then nothing is taken for over.
  *
- * An instance whose host does not give a record (it hangs, or was started with another deployment's key) is *spared*: left
+ * An instance whose host does not give a record (it hangs for long, or was started with another deployment's key) is *spared*: left
  * alone and asked again with each look, until its label's deadline. Sparing is not kept: the next controller finds the store
  * complete, and an instance without a record is none of it.
  */
@@ -43,6 +45,8 @@ export class Rebuild {
   readonly #options: RebuildOptions;
   readonly #starting: () => Iterable<SessionRecord>;
   readonly #spared = new Map<InstanceId, Instance>();
+  /** Since when the store has been known to be empty, milliseconds since the epoch; undefined: it is not. */
+  #emptySince: number | undefined;
 
   /** @param starting records of the starts in progress */
   constructor(options: RebuildOptions, starting: () => Iterable<SessionRecord>) {
@@ -58,6 +62,7 @@ export class Rebuild {
     const { store, memory, clock } = this.#options;
     const generation = await store.generation();
     if (generation === undefined) await this.#rebuild(runningAmong(actual));
+    else this.#emptySince = undefined;
     const records = new Map<SessionId, SessionRecord>();
     for await (const record of store.list()) records.set(record.id, record);
     const now = await store.generation();
@@ -75,14 +80,18 @@ export class Rebuild {
     const { store, memory, signals, clock, log } = this.#options;
     const generation = randomUUID();
     if (!(await store.prepare(generation))) throw new StoreEmptied(); // somebody else was faster: look again
-    const known = await this.#recordsOf(instances);
+    this.#emptySince ??= clock.now();
+    const { known, late } = await this.#recordsOf(instances);
     const mute = instances.filter(({ id }) => !known.has(id));
     const best = newest([...memory.recent(clock.now()), ...this.#starting(), ...known.values()]);
+    const isHanging = late.some((instance) => !isOf(best, instance));
+    if (isHanging && clock.now() < this.#emptySince + PATIENCE_MS) throw new StoreEmptied();
     for (const record of best.values()) await this.#create(record, instances, known);
     this.#spared.clear();
     for (const instance of mute) if (!isOf(best, instance)) this.#spared.set(instance.id, instance);
     // False: emptied once more. What was made may be gone again.
     if (!(await store.begin(generation))) throw new StoreEmptied();
+    this.#emptySince = undefined;
     // Gateways look again, and write their connections, while the hosts that remember these still run.
     for (const id of best.keys()) signals.publish(id);
     if (best.size + mute.length === 0) return;
@@ -95,7 +104,7 @@ export class Rebuild {
     const instances = runningAmong(actual);
     const spared = instances.filter(({ id }) => this.#spared.has(id));
     for (const id of this.#spared.keys()) if (!spared.some((other) => other.id === id)) this.#spared.delete(id);
-    const known = await this.#recordsOf(spared);
+    const { known } = await this.#recordsOf(spared);
     for (const record of newest(known.values()).values()) await this.#create(record, instances, known);
     for (const id of known.keys()) this.#spared.delete(id);
   }
@@ -110,24 +119,33 @@ export class Rebuild {
     await this.#options.store.create(rebuilt(record, mine, (instance) => known.has(instance.id), now));
   }
 
-  /** What the hosts of these instances kept. */
-  async #recordsOf(instances: readonly Instance[]): Promise<Map<InstanceId, SessionRecord>> {
-    const found = new Map<InstanceId, SessionRecord>();
+  /** What the hosts of these instances kept, and those who did not answer in time. */
+  async #recordsOf(instances: readonly Instance[]): Promise<Answers> {
+    const known = new Map<InstanceId, SessionRecord>();
+    const late: Instance[] = [];
     await inBatches(instances, async (instance) => {
-      const record = await this.#recordOf(instance).catch(() => undefined);
-      if (record) found.set(instance.id, record);
+      try {
+        known.set(instance.id, await this.#recordOf(instance));
+      } catch (error) {
+        if (error instanceof AppError && error.code === 'server.busy') late.push(instance);
+      }
     });
-    return found;
+    return { known, late };
   }
 
   async #recordOf({ labels, endpoint }: Instance): Promise<SessionRecord> {
     const { hosts, keys, records, clock } = this.#options;
     const session = { id: labels.session, nonce: labels.nonce };
     const secret = keys.secretOf(session, labels.server, labels.incarnation);
-    const late = () => new AppError('server.failed', 'The host does not answer');
+    const late = () => new AppError('server.busy', 'The host does not answer');
     const ask = (signal: AbortSignal) => hosts.record(endpoint, secret, signal);
     return records.open(session, await within(clock, RECORD_MS, late, ask));
   }
+}
+
+interface Answers {
+  readonly known: ReadonlyMap<InstanceId, SessionRecord>;
+  readonly late: readonly Instance[];
 }
 
 const isOf = (records: ReadonlyMap<SessionId, SessionRecord>, { labels }: Instance): boolean =>

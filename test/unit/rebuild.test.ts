@@ -169,6 +169,22 @@ describe('Controller: an emptied store', () => {
     expect(p.runtime.stopped).toEqual([]);
   });
 
+  it('waits for a host that hangs, and tells nobody meanwhile that its session is over', async () => {
+    const p = await plane();
+    const { id, owner } = await p.open({ servers: ['filesystem'] });
+    p.hosts.silent.add(pathOf(p, 'filesystem'));
+    await p.down();
+    p.store.empty();
+    p.controller = p.newController(); // which remembers nothing
+    await p.up();
+    const asked = p.sessions.get(id);
+    await p.clock.advance(10_000);
+    expect(await p.store.generation()).toBeUndefined();
+    p.hosts.silent.clear();
+    await p.clock.advance(INTERVAL);
+    expect(await asked).toMatchObject({ id, owner });
+  });
+
   it('leaves alone what does not answer, until it does or its time is over', async () => {
     const p = await plane();
     const hung = await p.open({ servers: ['filesystem'] });
