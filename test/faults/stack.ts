@@ -202,7 +202,7 @@ export class Stack implements Place {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.compose(['down', '--volumes', '--remove-orphans', '--timeout', '2'], UP_MS);
+    await this.compose(['--profile', '*', 'down', '--volumes', '--remove-orphans', '--timeout', '2'], UP_MS);
     const left = await this.instances();
     if (left.length > 0) await docker(['rm', '--force', '--volumes', ...left], { deadlineMs: UP_MS });
     // Made by the engine and by the instances, for root and for others.
