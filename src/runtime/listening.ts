@@ -35,6 +35,31 @@ export async function untilListening(
   }
 }
 
+/**
+ * The same, while `look` is asked again and again whether it can still come about: it resolves with why not, once that is known, and
+ * paces itself, with the signal that says that nobody waits any more. What it throws is not what the start is about: the deadline
+ * sees to it.
+ */
+export async function untilListeningOrGone(
+  endpoint: Endpoint,
+  clock: Clock,
+  signal: AbortSignal,
+  look: (done: AbortSignal) => Promise<string | undefined>,
+): Promise<void> {
+  const done = new AbortController();
+  let gone: string | undefined;
+  const watch = async () => {
+    while (gone === undefined && !done.signal.aborted) gone = await look(done.signal);
+  };
+  const watching = watch().catch(() => {});
+  try {
+    await untilListening(endpoint, clock, signal, () => gone);
+  } finally {
+    done.abort();
+    await watching;
+  }
+}
+
 function accepts(endpoint: Endpoint): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const socket = connect(endpoint.kind === 'unix' ? { path: endpoint.path } : endpoint);

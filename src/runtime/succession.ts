@@ -1,6 +1,9 @@
 import { AppError } from '../core/errors.ts';
 import type { Instance, InstanceLabels } from '../core/runtime.ts';
 
+/** How long an older incarnation gets to end before the next one starts, milliseconds. */
+export const REPLACE_GRACE_MS = 2_000;
+
 /** What there is where an instance is to be started. */
 export interface Occupant {
   readonly instance: Instance;

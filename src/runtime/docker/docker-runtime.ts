@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import type { ContainerInspectInfo } from 'dockerode';
 import type { Catalogue } from '../../core/catalogue.ts';
 import type { Clock } from '../../core/clock.ts';
-import { AppError, messageOf } from '../../core/errors.ts';
+import { AppError } from '../../core/errors.ts';
 import type { SessionId } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
 import type {
@@ -17,10 +17,10 @@ import type {
 } from '../../core/runtime.ts';
 import type { Endpoint } from '../../core/session.ts';
 import { LABEL, type Marked, readLabels } from '../labels.ts';
-import { lastWords } from '../last-words.ts';
-import { untilListening } from '../listening.ts';
+import { endReason, lastWords, REASON_LINES, startFailure } from '../last-words.ts';
+import { untilListeningOrGone } from '../listening.ts';
 import { type Slot, Slots } from '../slots.ts';
-import { goesOn } from '../succession.ts';
+import { goesOn, REPLACE_GRACE_MS } from '../succession.ts';
 import { Turns } from '../turns.ts';
 import { type ContainerPolicy, containerOf } from './container-spec.ts';
 import { endOf } from './end-of.ts';
@@ -28,10 +28,6 @@ import { Engine } from './engine.ts';
 import { checkSocket, socketOf } from './socket-of.ts';
 import { ownerOf } from './workspace.ts';
 
-/** How long an older incarnation gets to end before the next one starts, milliseconds. */
-const REPLACE_GRACE_MS = 2_000;
-/** How much of a log says why something failed. */
-const REASON_LINES = 20;
 /** How often a container that does not listen yet is asked whether it still runs, milliseconds. */
 const LOOK_MS = 200;
 /** How long another's removal of the same container may take, and how often it is looked for, milliseconds. */
@@ -188,23 +184,11 @@ export class DockerRuntime implements Runtime {
 
   async #listens(slot: Slot, signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
-    const done = new AbortController();
-    let ended: string | undefined;
-    const watch = async () => {
-      while (ended === undefined) {
-        await clock.sleep(LOOK_MS, done.signal);
-        const found = await this.#find(slot);
-        ended = found ? found.end : 'its container is gone';
-      }
-    };
-    // An engine that does not answer now is not what the start is about: the deadline sees to it.
-    const watching = watch().catch(() => {});
-    try {
-      await untilListening(endpointOf(slot), clock, signal, () => ended);
-    } finally {
-      done.abort();
-      await watching;
-    }
+    await untilListeningOrGone(endpointOf(slot), clock, signal, async (done) => {
+      await clock.sleep(LOOK_MS, done);
+      const found = await this.#find(slot);
+      return found ? found.end : 'its container is gone';
+    });
   }
 
   /** Removes what a start has left; returns the error that says why it failed. */
@@ -212,11 +196,7 @@ export class DockerRuntime implements Runtime {
     const failed = error instanceof AppError && error.code === 'server.failed';
     const said = failed ? await this.#said(found).catch(() => '') : '';
     await this.#remove(slot, found, 0);
-    if (!failed) return error;
-    return new AppError('server.failed', `${slot.server} did not start: ${messageOf(error)}${said && `\n${said}`}`, {
-      ...(said ? { data: { stderr: said } } : {}),
-      cause: error,
-    });
+    return failed ? startFailure(slot.server, error, said) : error;
   }
 
   async #said({ container }: Found): Promise<string> {
@@ -245,7 +225,7 @@ export class DockerRuntime implements Runtime {
     const { instance, end } = found;
     if (end === undefined) return { phase: 'running', instance };
     const said = await this.#said(found);
-    return { phase: 'dead', instance, reason: `${end}${said && `; its log ends with:\n${said}`}` };
+    return { phase: 'dead', instance, reason: endReason(end, said) };
   }
 
   /** The slot's container; one that is not this deployment's is none. */

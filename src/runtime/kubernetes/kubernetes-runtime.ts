@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import type { V1Pod } from '@kubernetes/client-node';
 import type { Catalogue } from '../../core/catalogue.ts';
 import type { Clock } from '../../core/clock.ts';
-import { AppError, messageOf } from '../../core/errors.ts';
+import { AppError } from '../../core/errors.ts';
 import type { SessionId } from '../../core/ids.ts';
 import { linkKeyOf } from '../../core/link-tls.ts';
 import type { Logger } from '../../core/logger.ts';
@@ -17,34 +16,21 @@ import type {
   ResourceUsage,
   Runtime,
 } from '../../core/runtime.ts';
-import { within } from '../../core/within.ts';
-import type { Marked } from '../labels.ts';
-import { untilListening } from '../listening.ts';
+import { endReason, startFailure } from '../last-words.ts';
+import { untilListeningOrGone } from '../listening.ts';
 import { type Slot, Slots } from '../slots.ts';
-import { goesOn } from '../succession.ts';
+import { goesOn, REPLACE_GRACE_MS } from '../succession.ts';
 import { Turns } from '../turns.ts';
 import { Cluster } from './cluster.ts';
 import { lacking } from './cluster-errors.ts';
-import { readMarks, selectorFor } from './marks.ts';
+import { selectorFor } from './marks.ts';
 import { podNameOf } from './names.ts';
-import { HOST_PORT, type PodPlace, type PodPolicy, podOf, secretOf } from './pod-spec.ts';
-import { type PodState, stateOf } from './pod-state.ts';
-import { PodWatch } from './pod-watch.ts';
+import { type PodPlace, type PodPolicy, podOf, secretOf } from './pod-spec.ts';
+import type { PodState } from './pod-state.ts';
+import { type Found, instanceOf, Pods } from './pods.ts';
 
-/** How long an older incarnation gets to end before the next one starts, milliseconds. */
-const REPLACE_GRACE_MS = 2_000;
-/** How much of a log says why something failed. */
-const REASON_LINES = 20;
 /** How long a Pod may wait for a node with room for it, or for anything else, milliseconds: a cluster may grow meanwhile. */
 const PLACE_MS = 60_000;
-/** How often a Pod is looked at of which nothing is heard, milliseconds. */
-const LOOK_MS = 500;
-/** How much longer than its grace a node may take to end a Pod, milliseconds. */
-const ENDING_MS = 20_000;
-/** How long its node may take to say what an ended Pod said last, milliseconds. */
-const LAST_WORDS_MS = 2_000;
-/** As a Pod's unique id is shown. */
-const SHORT_UID = 8;
 
 export interface KubernetesRuntimeOptions extends PodPolicy {
   /** Path of the kubeconfig; absent: the cluster is found as every client does. */
@@ -65,26 +51,16 @@ export interface KubernetesRuntimeOptions extends PodPolicy {
   readonly over: AbortSignal;
 }
 
-/** A Pod of this deployment's. */
-interface Found {
-  readonly name: string;
-  readonly uid: string;
-  readonly marked: Marked;
-  /** Empty: it has none yet. */
-  readonly address: string;
-  readonly state: PodState;
-}
-
 /**
  * Runs each instance as a Pod of one container, whose host listens on the Pod's address. All that it knows is in the Pods'
  * annotations, so another controller of the same deployment goes on where this one stopped. A Pod's name is made of deployment,
- * session and server: there are never two of the same. Lists are the truth; a watch saves asking for each Pod.
+ * session and server: there are never two of the same.
  */
 export class KubernetesRuntime implements Runtime {
   readonly kind = 'kubernetes';
   readonly #options: KubernetesRuntimeOptions;
   readonly #cluster: Cluster;
-  readonly #watch: PodWatch;
+  readonly #pods: Pods;
   readonly #slots: Slots;
   readonly #turns = new Turns();
 
@@ -92,12 +68,12 @@ export class KubernetesRuntime implements Runtime {
   constructor(options: KubernetesRuntimeOptions) {
     this.#options = options;
     this.#cluster = new Cluster(options.namespace, options.kubeConfig);
-    this.#watch = new PodWatch({ ...options, cluster: this.#cluster, labels: selectorFor(options.deployment) });
     this.#slots = new Slots({
       root: join(options.stateRoot, options.deployment),
       group: options.group,
       settings: { root: 'stateRoot', group: 'socketGroup' },
     });
+    this.#pods = new Pods({ ...options, cluster: this.#cluster, slots: this.#slots });
   }
 
   async start(spec: InstanceSpec, signal: AbortSignal): Promise<Instance> {
@@ -109,7 +85,7 @@ export class KubernetesRuntime implements Runtime {
 
   async status(id: InstanceId): Promise<InstanceStatus> {
     const slot = this.#slots.find(id);
-    const found = slot && (await this.#find(slot));
+    const found = slot && (await this.#pods.find(slot));
     return found ? this.#statusOf(slot, found) : { phase: 'absent' };
   }
 
@@ -121,19 +97,12 @@ export class KubernetesRuntime implements Runtime {
   }
 
   async *list(): AsyncIterable<InstanceStatus & { phase: 'running' | 'dead' }> {
-    const page = await this.#cluster.listPods(selectorFor(this.#options.deployment));
-    this.#watch.listed(page);
-    for (const pod of page.pods) {
-      const marked = readMarks(this.#options.deployment, pod);
-      const slot = marked && this.#slots.find(`${marked.labels.session}/${marked.labels.server}`);
-      const found = slot && this.#foundIn(slot, pod);
-      if (found) yield await this.#statusOf(slot, found);
-    }
+    for (const { slot, found } of await this.#pods.all()) yield await this.#statusOf(slot, found);
   }
 
   async *logs(id: InstanceId, { tail }: LogOptions): AsyncIterable<string> {
     const slot = this.#slots.find(id);
-    const found = slot && tail !== 0 ? await this.#find(slot) : undefined;
+    const found = slot && tail !== 0 ? await this.#pods.find(slot) : undefined;
     if (found) yield* await this.#cluster.logs(found.name, tail);
   }
 
@@ -180,8 +149,7 @@ export class KubernetesRuntime implements Runtime {
     if (this.#leaves) this.#slots.prepare(slot);
     const pod = await this.#cluster.createPod(body);
     if (!pod) return undefined;
-    this.#watch.made(pod);
-    const found = this.#foundIn(slot, pod) as Found;
+    const found = this.#pods.made(slot, pod);
     try {
       const key = linkKeyOf(this.#options.secretOf(spec.labels));
       await this.#cluster.createSecret(secretOf(this.#options, place, found.uid, key));
@@ -194,7 +162,7 @@ export class KubernetesRuntime implements Runtime {
 
   /** What runs there already, if it is the very instance; else a new Pod in the place of what was there. */
   async #replace(slot: Slot, spec: InstanceSpec, signal: AbortSignal): Promise<Found> {
-    const found = await this.#find(slot);
+    const found = await this.#pods.find(slot);
     const runs = found?.state.is === 'running';
     if (found && goesOn({ instance: instanceOf(slot, found), runs }, spec.labels)) return found;
     if (found) await this.#remove(slot, found, REPLACE_GRACE_MS);
@@ -210,13 +178,13 @@ export class KubernetesRuntime implements Runtime {
     const deadline = clock.now() + PLACE_MS;
     for (;;) {
       signal.throwIfAborted();
-      const found = await this.#find(slot);
+      const found = await this.#pods.find(slot);
       if (found?.uid !== uid) throw new AppError('server.failed', 'its Pod is gone');
       const { state } = found;
       if (state.is === 'running') return instanceOf(slot, found);
       const late = clock.now() >= deadline;
       if (state.is === 'ended' || state.hopeless || late) throw await this.#whyNot(uid, state, late);
-      await this.#watch.changed(LOOK_MS, signal);
+      await this.#pods.changed(signal);
     }
   }
 
@@ -228,106 +196,38 @@ export class KubernetesRuntime implements Runtime {
   }
 
   async #listens(slot: Slot, { uid }: Found, { endpoint }: Instance, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
-    const done = new AbortController();
-    let ended: string | undefined;
-    const watch = async () => {
-      while (ended === undefined && !done.signal.aborted) {
-        await this.#watch.changed(LOOK_MS, done.signal);
-        const found = await this.#find(slot);
-        if (found?.uid !== uid) ended = 'its Pod is gone';
-        else if (found.state.is === 'ended') ended = found.state.why;
-      }
-    };
-    // An API server that does not answer now is not what the start is about: the deadline sees to it.
-    const watching = watch().catch(() => {});
-    try {
-      await untilListening(endpoint, clock, signal, () => ended);
-    } finally {
-      done.abort();
-      await watching;
-    }
+    await untilListeningOrGone(endpoint, this.#options.clock, signal, async (done) => {
+      await this.#pods.changed(done);
+      const found = await this.#pods.find(slot);
+      if (found?.uid !== uid) return 'its Pod is gone';
+      return found.state.is === 'ended' ? found.state.why : undefined;
+    });
   }
 
   /** Removes what a start has left; returns the error that says why it failed. */
   async #undone(slot: Slot, found: Found, error: unknown): Promise<unknown> {
     const failed = error instanceof AppError && error.code === 'server.failed';
-    const said = failed ? await this.#said(found).catch(() => '') : '';
+    const said = failed ? await this.#pods.said(found).catch(() => '') : '';
     await this.#remove(slot, found, 0);
-    if (!failed) return error;
-    return new AppError('server.failed', `${slot.server} did not start: ${messageOf(error)}${said && `\n${said}`}`, {
-      ...(said ? { data: { stderr: said } } : {}),
-      cause: error,
-    });
-  }
-
-  /** What a Pod that has ended said last, if its node can be asked soon. */
-  async #lastWords(found: Found, { lost }: Extract<PodState, { is: 'ended' }>): Promise<string> {
-    if (lost) return '';
-    const late = () => new Error('its node does not give its log');
-    return within(this.#options.clock, LAST_WORDS_MS, late, () => this.#said(found)).catch(() => '');
-  }
-
-  async #said({ name }: Found): Promise<string> {
-    return (await this.#cluster.logs(name, REASON_LINES)).join('\n');
+    return failed ? startFailure(slot.server, error, said) : error;
   }
 
   async #end(slot: Slot, graceMs: number): Promise<void> {
-    const found = await this.#find(slot);
+    const found = await this.#pods.find(slot);
     if (found) await this.#remove(slot, found, graceMs);
     else if (this.#leaves) this.#slots.remove(slot);
   }
 
-  /**
-   * Ends this very Pod: who was held up since it was found may meet its successor's under the same name. Waits for its node to
-   * say that it has ended; of a node that the cluster has given up nobody will, and gateways do not reach what runs there.
-   */
-  async #remove(slot: Slot, { name, uid }: Found, graceMs: number): Promise<void> {
-    const { clock, log } = this.#options;
-    const graceS = Math.max(1, Math.ceil(graceMs / 1000));
-    await this.#cluster.deletePod(name, uid, graceS);
-    let deadline = clock.now() + graceS * 1000 + ENDING_MS;
-    let givenUp = false;
-    for (let left = await this.#find(slot); left?.uid === uid; left = await this.#find(slot)) {
-      if (clock.now() < deadline) {
-        await this.#watch.changed(LOOK_MS, this.#options.over);
-        continue;
-      }
-      if (givenUp || left.state.is !== 'ended' || !left.state.lost)
-        throw lacking('node', `The node of the Pod ${name} does not end it: see whether the node is well`);
-      log.warn({ instance: slot.id, pod: name }, 'the Pod of a lost node is given up');
-      await this.#cluster.deletePod(name, uid, 0);
-      givenUp = true;
-      deadline += ENDING_MS;
-    }
-    if (this.#leaves && !(await this.#find(slot))) this.#slots.remove(slot);
+  async #remove(slot: Slot, found: Found, graceMs: number): Promise<void> {
+    await this.#pods.remove(slot, found, graceMs);
+    if (this.#leaves && !(await this.#pods.find(slot))) this.#slots.remove(slot);
   }
 
   async #statusOf(slot: Slot, found: Found): Promise<Exclude<InstanceStatus, { phase: 'absent' }>> {
     const instance = instanceOf(slot, found);
     if (found.state.is === 'running') return { phase: 'running', instance };
     if (found.state.is === 'starting') return { phase: 'dead', instance, reason: found.state.why, unbegun: true };
-    const said = await this.#lastWords(found, found.state);
-    return { phase: 'dead', instance, reason: `${found.state.why}${said && `; its log ends with:\n${said}`}` };
+    const said = await this.#pods.lastWords(found, found.state);
+    return { phase: 'dead', instance, reason: endReason(found.state.why, said) };
   }
-
-  /** The slot's Pod; one that is not this deployment's is none. */
-  async #find(slot: Slot): Promise<Found | undefined> {
-    const name = podNameOf(this.#options.deployment, slot);
-    const { pod } = this.#watch.look(name) ?? { pod: await this.#cluster.readPod(name) };
-    return pod && this.#foundIn(slot, pod);
-  }
-
-  #foundIn(slot: Slot, pod: V1Pod): Found | undefined {
-    const marked = readMarks(this.#options.deployment, pod);
-    const { name = '', uid = '' } = pod.metadata ?? {};
-    if (marked?.labels.session !== slot.session || marked.labels.server !== slot.server) return undefined;
-    return { name, uid, marked, address: pod.status?.podIP ?? '', state: stateOf(pod) };
-  }
-}
-
-function instanceOf({ id }: Slot, { name, uid, address, marked }: Found): Instance {
-  const { labels, madeAt } = marked;
-  const endpoint = { kind: 'tcp', host: address, port: HOST_PORT } as const;
-  return { id, name: `${name}/${uid.slice(0, SHORT_UID)}`, endpoint, startedAt: madeAt, labels };
 }

@@ -1,6 +1,6 @@
 import { rmSync, statSync } from 'node:fs';
 import type { Clock } from '../../core/clock.ts';
-import { AppError, messageOf } from '../../core/errors.ts';
+import { AppError } from '../../core/errors.ts';
 import type { SessionId } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { PidFile } from '../../core/pid-file.ts';
@@ -16,19 +16,14 @@ import type {
 import type { ProcessIdentity } from '../../core/session.ts';
 import { readPidFile, removeDeadPidFile } from '../../os/pid-file.ts';
 import type { ProcessTable } from '../../os/process-table.ts';
-import { lastWords } from '../last-words.ts';
+import { endReason, lastWords, REASON_LINES, startFailure } from '../last-words.ts';
 import { untilListening } from '../listening.ts';
-import { goesOn, type Occupant } from '../succession.ts';
+import { goesOn, type Occupant, REPLACE_GRACE_MS } from '../succession.ts';
 import { Turns } from '../turns.ts';
 import { type Launched, launch, MARK } from './launch.ts';
 import { Layout, type Slot } from './layout.ts';
 import { lastLines } from './log-file.ts';
 import { ProcessTree } from './process-tree.ts';
-
-/** How long an older incarnation gets to end before the next one starts, milliseconds. */
-const REPLACE_GRACE_MS = 2_000;
-/** How much of a log says why something failed. */
-const REASON_LINES = 20;
 
 export interface ProcessRuntimeOptions {
   /** Directory for all that the runtime keeps; absolute. This user's alone. */
@@ -131,14 +126,7 @@ export class ProcessRuntime implements Runtime {
       await this.#end(slot, 0, host);
       if (signal.aborted) throw signal.reason;
       const stderr = lastWords(await lastLines(slot.log, REASON_LINES, launched?.logStart));
-      throw new AppError(
-        'server.failed',
-        `${slot.server} did not start: ${messageOf(error)}${stderr && `\n${stderr}`}`,
-        {
-          ...(stderr ? { data: { stderr } } : {}),
-          cause: error,
-        },
-      );
+      throw startFailure(slot.server, error, stderr);
     }
   }
 
@@ -160,7 +148,7 @@ export class ProcessRuntime implements Runtime {
     return {
       phase: 'dead',
       instance: found.instance,
-      reason: `its process is gone${said && `; its log ends with:\n${said}`}`,
+      reason: endReason('its process is gone', said),
     };
   }
 
