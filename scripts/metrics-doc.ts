@@ -1,7 +1,8 @@
 /** Writes docs/metrics.md from the table of metrics: node scripts/metrics-doc.ts */
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { type LabelValues, METRICS, type MetricDefinition } from '../src/telemetry/metrics/catalogue.ts';
+import { METRICS } from '../src/telemetry/metrics/catalogue.ts';
+import type { LabelValues, MetricDefinition } from '../src/telemetry/metrics/definition.ts';
 
 const FILE = fileURLToPath(new URL('../docs/metrics.md', import.meta.url));
 

@@ -1,4 +1,4 @@
-import { ERROR_TYPES } from '../../src/telemetry/metrics/catalogue.ts';
+import { ERROR_TYPES } from '../../src/telemetry/metrics/operation-labels.ts';
 
 /** The histogram of all operations of MCP; its `_count` counts them. */
 export const OPERATIONS = 'mcp_server_operation_duration_seconds';

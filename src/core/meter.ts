@@ -5,7 +5,7 @@
 
 import type { Span } from './traces.ts';
 
-/** What became of an operation that failed (telemetry/metrics/catalogue.ts says what each means). */
+/** What became of an operation that failed (telemetry/metrics/operation-labels.ts says what each means). */
 export type ErrorType =
   | 'tool_error'
   | 'rpc_error'

@@ -1,7 +1,8 @@
 import { Redis } from 'ioredis';
 import { expect, it, onTestFinished } from 'vitest';
 import { DEFAULT_PREFIX, RedisKeys } from '../../src/store/redis/keys.ts';
-import { METRICS, type MetricDefinition } from '../../src/telemetry/metrics/catalogue.ts';
+import { METRICS } from '../../src/telemetry/metrics/catalogue.ts';
+import type { MetricDefinition } from '../../src/telemetry/metrics/definition.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { Program, Replicas } from '../support/replicas.ts';

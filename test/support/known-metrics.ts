@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { parse } from 'yaml';
-import { METRICS, type MetricDefinition } from '../../src/telemetry/metrics/catalogue.ts';
+import { METRICS } from '../../src/telemetry/metrics/catalogue.ts';
+import type { MetricDefinition } from '../../src/telemetry/metrics/definition.ts';
 import exporters from './exporter-metrics.json' with { type: 'json' };
 
 /** Labels that Prometheus puts on whatever it scrapes. */

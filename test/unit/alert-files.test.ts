@@ -7,7 +7,8 @@ import { ALERTS } from '../../grafana/alerts/index.ts';
 import { RUNBOOKS } from '../../grafana/alerts/labels.ts';
 import { RECORDINGS } from '../../grafana/alerts/recordings.ts';
 import { alertFiles } from '../../scripts/alerts.ts';
-import { METRICS, type MetricDefinition } from '../../src/telemetry/metrics/catalogue.ts';
+import { METRICS } from '../../src/telemetry/metrics/catalogue.ts';
+import type { MetricDefinition } from '../../src/telemetry/metrics/definition.ts';
 import {
   contactPointsFile,
   muteTimesFile,

@@ -2,7 +2,8 @@ import { expect, it } from 'vitest';
 import { EGRESS_REASONS, type EgressReason } from '../../src/core/egress.ts';
 import { Tally } from '../../src/egress/tally.ts';
 import { measureEgress } from '../../src/roles/egress-metrics.ts';
-import { METRICS, type MetricDefinition } from '../../src/telemetry/metrics/catalogue.ts';
+import { METRICS } from '../../src/telemetry/metrics/catalogue.ts';
+import type { MetricDefinition } from '../../src/telemetry/metrics/definition.ts';
 import { Metrics } from '../../src/telemetry/metrics/metrics.ts';
 import { metricOf, seriesOf } from '../support/series.ts';
 

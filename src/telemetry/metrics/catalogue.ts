@@ -1,6 +1,7 @@
 import { INSTANCE_STATES } from '../../core/controller-meter.ts';
 import { EGRESS_REASONS, type EgressReason } from '../../core/egress.ts';
-import type { ErrorType } from '../../core/meter.ts';
+import type { MetricDefinition, MetricRole } from './definition.ts';
+import { ERROR_TYPES, METHODS, OUR_FAULTS, REVISIONS } from './operation-labels.ts';
 
 /**
  * Every metric that the program's own processes show at `/metrics`, in one place: what makes them, docs/metrics.md, the alerts,
@@ -12,39 +13,12 @@ import type { ErrorType } from '../../core/meter.ts';
  * its values are those listed here, or bounded by the catalogue of servers.
  */
 
-/** Which processes show it; `serve` is gateway and controller in one. */
-export type MetricRole = 'gateway' | 'controller' | 'egress' | 'host';
-
-/**
- * Values of a label: these; or what bounds them.
- * - `server`: names of the catalogue's entries, and `other`
- * - `tool`: tools of the built-in servers and those that catalogue entries list, `other` for the rest, empty for no tool
- * - `version`: one for each process
- */
-export type LabelValues = readonly string[] | 'server' | 'tool' | 'version';
-
-export interface MetricDefinition {
-  readonly type: 'counter' | 'gauge' | 'histogram';
-  /** One sentence: what is counted, in which unit. */
-  readonly help: string;
-  readonly roles: readonly MetricRole[];
-  readonly labels?: Readonly<Record<string, LabelValues>>;
-  /** Upper bounds, in the metric's unit. */
-  readonly buckets?: readonly number[];
-  /** No series before there is a value: 0 would be one. */
-  readonly sparse?: true;
-  /** The values of which series are made from the beginning, where there can be too many to make all. */
-  readonly created?: Readonly<Record<string, readonly string[]>>;
-}
-
 const ALL: readonly MetricRole[] = ['gateway', 'controller', 'egress'];
 const GATEWAY: readonly MetricRole[] = ['gateway'];
 const CONTROLLER: readonly MetricRole[] = ['controller'];
 const EGRESS: readonly MetricRole[] = ['egress'];
 const BOTH: readonly MetricRole[] = ['gateway', 'controller'];
 
-/** Revisions that a client can speak, and `other`. */
-const REVISIONS = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25', '2026-07-28', 'other'] as const;
 /** From 1 ms: a relayed call takes 2 to 5. */
 const CALL_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 const ADDED_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
@@ -52,55 +26,6 @@ const STORE_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2
 const START_SECONDS = [0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 15, 30, 60];
 const PASS_SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const LIFE_SECONDS = [60, 300, 900, 1800, 3600, 2 * 3600, 4 * 3600, 8 * 3600, 12 * 3600, 24 * 3600];
-
-/** Methods of MCP that a client may send, in any revision; the rest are `other`. */
-export const METHODS = [
-  'initialize',
-  'ping',
-  'server/discover',
-  'tools/list',
-  'tools/call',
-  'resources/list',
-  'resources/templates/list',
-  'resources/read',
-  'resources/subscribe',
-  'resources/unsubscribe',
-  'prompts/list',
-  'prompts/get',
-  'completion/complete',
-  'logging/setLevel',
-  'subscriptions/listen',
-  'tasks/get',
-  'tasks/result',
-  'tasks/list',
-  'tasks/cancel',
-  'other',
-] as const;
-
-/**
- * What became of an operation that failed (`error.type`): whose fault it is decides which alert it feeds.
- * - `tool_error`: the tool said `isError`; `rpc_error`: the server answered with a JSON-RPC error; `client`: the request was wrong
- * - `session_over`: the session has ended, or has expired; `throttled`: 429
- * - `unavailable`: nothing was done, try again; `outcome_unknown`: what it did is not known; `internal`: a fault of ours
- * - `cancelled`: the client gave it up
- */
-export const ERROR_TYPES = [
-  'tool_error',
-  'rpc_error',
-  'client',
-  'session_over',
-  'throttled',
-  'unavailable',
-  'outcome_unknown',
-  'internal',
-  'cancelled',
-] as const satisfies readonly ErrorType[];
-
-/**
- * Those of them that count against this program. Their series are made with the first call of a tool, so that the first one is an
- * increase.
- */
-export const OUR_FAULTS = ['unavailable', 'outcome_unknown', 'internal'] as const satisfies readonly ErrorType[];
 
 export const METRICS = {
   // Every process

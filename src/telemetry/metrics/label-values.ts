@@ -1,4 +1,4 @@
-import type { LabelValues, MetricDefinition } from './catalogue.ts';
+import type { LabelValues, MetricDefinition } from './definition.ts';
 
 /** What every value is counted as that is not one of its label's. */
 export const OTHER = 'other';

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { METRICS, type MetricDefinition, type MetricName, type MetricRole } from './catalogue.ts';
+import { METRICS, type MetricName } from './catalogue.ts';
+import type { MetricDefinition, MetricRole } from './definition.ts';
 import { initialSeries, type LabelBounds, OTHER, valuesOf } from './label-values.ts';
 
 /** What a process is. */

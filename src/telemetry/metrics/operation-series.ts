@@ -1,7 +1,7 @@
 import type { ErrorType, Operation } from '../../core/meter.ts';
-import { METHODS, OUR_FAULTS } from './catalogue.ts';
 import { OTHER } from './label-values.ts';
 import type { HistogramSeries, Metrics } from './metrics.ts';
+import { METHODS, OUR_FAULTS } from './operation-labels.ts';
 
 const CALL = 'tools/call';
 const KNOWN: ReadonlySet<string> = new Set(METHODS);
