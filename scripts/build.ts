@@ -2,10 +2,11 @@
  * Bundles the program into dist/: main.js, a file for each role, their chunks, and the servers that come with it.
  * Bundled because a host must start in tens of milliseconds (docs/performance.md); `tsc` only checks types.
  */
-import { rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { type BuildOptions, build, type OutputFile, type Plugin } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const outdir = `${root}dist`;
@@ -57,9 +58,10 @@ const roles: Plugin = {
   },
 };
 
-const common: BuildOptions = {
+const common = {
   absWorkingDir: root,
   outdir,
+  write: false,
   bundle: true,
   minifySyntax: true,
   minifyWhitespace: true,
@@ -71,12 +73,39 @@ const common: BuildOptions = {
   legalComments: 'linked',
   logLevel: 'warning',
   banner: { js: "const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);" },
-};
+} satisfies BuildOptions;
 
-await rm(outdir, { recursive: true, force: true });
+const isChunk = ({ path }: OutputFile) => path.startsWith(join(outdir, 'chunks'));
+
+/** Puts `file` in its place at once; one that is there already stays as it is. */
+async function put({ path, contents }: OutputFile): Promise<void> {
+  const there = await readFile(path).catch(() => undefined);
+  if (there?.equals(contents)) return;
+  await mkdir(dirname(path), { recursive: true });
+  const next = `${path}.${process.pid}`;
+  await writeFile(next, contents);
+  await rename(next, path);
+}
+
+/**
+ * Makes dist/ out of `files`. Terminals, their exit traps and a running manager read it meanwhile: never is a file missing
+ * that was there and still is one, nor half written.
+ */
+async function install(files: readonly OutputFile[]): Promise<void> {
+  for (const file of files) await put(file);
+  const wanted = new Set(files.map(({ path }) => path));
+  const there = await readdir(outdir, { recursive: true, withFileTypes: true });
+  const left = there.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+  for (const path of left) if (!wanted.has(path)) await rm(path, { force: true });
+}
+
 // What a host loads is in as few files as can be: to find a chunk takes longer than to read it.
-await build({ ...common, plugins: [builtins, roles], entryPoints: { main: 'src/main.ts', host: 'src/roles/host.ts' } });
-await build({
+const hosts = await build({
+  ...common,
+  plugins: [builtins, roles],
+  entryPoints: { main: 'src/main.ts', host: 'src/roles/host.ts' },
+});
+const others = await build({
   ...common,
   plugins: [builtins, withoutUnused],
   entryPoints: {
@@ -96,3 +125,5 @@ await build({
   splitting: true,
   chunkNames: 'chunks/[name]-[hash]',
 });
+// Chunks before those that import them.
+await install([...others.outputFiles, ...hosts.outputFiles].sort((a, b) => Number(isChunk(b)) - Number(isChunk(a))));
