@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../src/core/errors.ts';
 import { AggregateConversation } from '../../src/gateway/mcp/aggregate/conversation.ts';
 import type { IncomingRequest } from '../../src/gateway/mcp/incoming.ts';
-import type { LiveSession } from '../../src/gateway/mcp/session-cache.ts';
+import type { LiveSession } from '../../src/gateway/mcp/live-session.ts';
 import { FakeClock, settle } from '../fakes/fake-clock.ts';
 import { type Begun, FakeLink, FakeSession } from '../fakes/fake-link.ts';
 

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { AppError } from '../../src/core/errors.ts';
 import { Connections, type ConnectionsOptions } from '../../src/gateway/mcp/connections.ts';
+import type { LiveSession } from '../../src/gateway/mcp/live-session.ts';
 import { virtualConnection } from '../../src/gateway/mcp/modern/virtual-connection.ts';
 import type { Reach } from '../../src/gateway/mcp/reach.ts';
-import type { LiveSession } from '../../src/gateway/mcp/session-cache.ts';
 import { StandaloneStream } from '../../src/gateway/mcp/standalone-stream.ts';
 import { FakeClock, settle } from '../fakes/fake-clock.ts';
 import { FakeSession } from '../fakes/fake-link.ts';

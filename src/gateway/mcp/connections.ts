@@ -11,9 +11,10 @@ import { counted } from '../../core/words.ts';
 import { sessionOver } from '../../sessions/await-record.ts';
 import { AggregateConversation } from './aggregate/conversation.ts';
 import type { Conversation } from './conversation.ts';
+import type { LiveSession } from './live-session.ts';
 import type { Reach } from './reach.ts';
 import type { Reply } from './reply.ts';
-import type { LiveSession, SessionCache } from './session-cache.ts';
+import type { SessionCache } from './session-cache.ts';
 import { newTarget, SingleConversation } from './single-conversation.ts';
 import { MODERN_VERSIONS, negotiate } from './versions.ts';
 

@@ -1,10 +1,8 @@
 import type { Clock } from '../../core/clock.ts';
 import type { ConnectionRecord } from '../../core/connection.ts';
-import type { AppError } from '../../core/errors.ts';
-import type { ConnectionId, ServerName, SessionId } from '../../core/ids.ts';
+import type { ConnectionId, SessionId } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';
 import { type GatewayMeter, type Operation, UNMEASURED } from '../../core/meter.ts';
-import type { SessionRecord } from '../../core/session.ts';
 import type { Signals } from '../../core/signals.ts';
 import type { ConnectionStore, SessionStore } from '../../core/store.ts';
 import { sessionOver } from '../../sessions/await-record.ts';
@@ -14,6 +12,7 @@ import type { Tokens } from '../../sessions/tokens.ts';
 import { Wakeups } from '../../sessions/wakeups.ts';
 import type { Conversation } from './conversation.ts';
 import { holdOutcome } from './hold-outcome.ts';
+import { type LiveSession, newLiveSession, renew } from './live-session.ts';
 import type { LostSessions } from './lost-sessions.ts';
 import type { Reply } from './reply.ts';
 
@@ -21,36 +20,6 @@ import type { Reply } from './reply.ts';
 const TOUCH_MS = 5000;
 /** What nobody used for so long is dropped from memory, milliseconds. */
 const FORGET_MS = 10 * 60_000;
-
-/** Why one server was left out. */
-export interface Trouble {
-  readonly error: AppError;
-  /** Milliseconds since the epoch. */
-  readonly until: number;
-  /** The record's version then: with another one it may be well again. */
-  readonly version: number;
-}
-
-/** A session that this gateway knows, with those of its connections that it knows. */
-export interface LiveSession {
-  record: SessionRecord;
-  readonly conversations: Map<ConnectionId, Conversation>;
-  touchedAt: number;
-  usedAt: number;
-  /** How many changes of it were heard of. */
-  heard: number;
-  /** How many of them are in `record`, at least: all, or it is looked at again before it is used. */
-  seen: number;
-  /** Requests that are being answered, and streams. */
-  open: number;
-  touching: Promise<void> | undefined;
-  /** It is being looked at because a change was heard of. */
-  following: boolean;
-  /** Connections that another replica may have ended since they were last looked for. */
-  unsure: Set<ConnectionId>;
-  /** Servers that were not there when all were asked: nobody else waits for them again so soon. */
-  readonly troubles: Map<ServerName, Trouble>;
-}
 
 export interface SessionCacheOptions {
   readonly store: SessionStore & ConnectionStore;
@@ -284,20 +253,7 @@ export class SessionCache implements Disposable {
       renew(known, record);
       return known;
     }
-    const usedAt = this.#options.clock.now();
-    const live = {
-      record,
-      conversations: new Map(),
-      troubles: new Map(),
-      touchedAt: 0,
-      usedAt,
-      heard: 0,
-      seen: 0,
-      open: 0,
-      touching: undefined,
-      following: false,
-      unsure: new Set<ConnectionId>(),
-    };
+    const live = newLiveSession(record, this.#options.clock.now());
     this.#sessions.set(id, live);
     return live;
   }
@@ -317,10 +273,4 @@ export class SessionCache implements Disposable {
       live.touching = undefined;
     }
   }
-}
-
-function renew(live: LiveSession, record: SessionRecord): void {
-  const isNews = record.version > live.record.version;
-  if (record.version >= live.record.version) live.record = record;
-  if (isNews) for (const conversation of live.conversations.values()) conversation.changed();
 }

@@ -9,8 +9,9 @@ import { parseEventId } from './event-id.ts';
 import { type Exchange, keyOf, tokenOf, validated } from './exchange.ts';
 import { accepts, single } from './guards.ts';
 import { type IncomingNotice, type IncomingRequest, singleLine } from './incoming.ts';
+import type { LiveSession } from './live-session.ts';
 import type { Reply } from './reply.ts';
-import type { LiveSession, SessionCache } from './session-cache.ts';
+import type { SessionCache } from './session-cache.ts';
 import { DEFAULT_VERSION, hasBatches, isSpoken, VERSIONS } from './versions.ts';
 
 export interface StreamableHttpOptions {

@@ -6,15 +6,14 @@ import { HostRefused } from '../../../core/host-link.ts';
 import type { ServerName } from '../../../core/ids.ts';
 import { isResponse, type RpcMessage, type RpcRequest, rpcError } from '../../../core/json-rpc.ts';
 import { serverOf } from '../../../core/session.ts';
-import { within } from '../../../core/within.ts';
 import type { Conversation } from '../conversation.ts';
 import type { RequestCursor, StandaloneCursor } from '../event-id.ts';
 import type { IncomingNotice, IncomingRequest } from '../incoming.ts';
+import type { LiveSession } from '../live-session.ts';
 import { postCancellation, postNotice } from '../notice.ts';
 import { postOut, tell, tellOutcome } from '../out.ts';
 import type { Reply } from '../reply.ts';
 import { RequestStream } from '../request-stream.ts';
-import type { LiveSession } from '../session-cache.ts';
 import { type ConversationOptions, newTarget } from '../single-conversation.ts';
 import { type StandaloneReply, StandaloneStream } from '../standalone-stream.ts';
 import type { Target } from '../target.ts';
@@ -22,13 +21,9 @@ import { ask } from './ask.ts';
 import { type Greeting, mergeGreetings, serverInfo } from './greeting.ts';
 import { decodeCursor, type ListAnswer, type ListMethod, listMethod, mergeLists } from './lists.ts';
 import { splitId } from './names.ts';
+import { patiently } from './patience.ts';
 import { route } from './route.ts';
 import { translator } from './translate.ts';
-
-/** How long one server may hold up what is asked of all, milliseconds. */
-const PATIENCE_MS = 10_000;
-/** For so long a server that was not there, or was too slow, holds up nobody else of its session, milliseconds. */
-const TROUBLE_MS = 30_000;
 
 export interface AggregateOptions extends ConversationOptions {
   /** The session, as it is at the moment: servers may come and go. */
@@ -66,7 +61,7 @@ export class AggregateConversation implements Conversation {
       this.#servers().map(async (server): Promise<Greeting> => {
         const target = this.#target(server);
         try {
-          await this.#patiently(server, () => reach.to(target));
+          await patiently(this.#options, server, () => reach.to(target));
           return { server, facts: target.facts ?? { capabilities: {} } };
         } catch (error) {
           return {
@@ -131,7 +126,7 @@ export class AggregateConversation implements Conversation {
     let failure: unknown = new AppError('server.stopped', 'No server of this session runs');
     for (const server of this.#servers()) {
       try {
-        await this.#patiently(server, (signal) => tell(reach, this.#target(server), message, signal));
+        await patiently(this.#options, server, (signal) => tell(reach, this.#target(server), message, signal));
         return;
       } catch (error) {
         failure = error;
@@ -275,33 +270,13 @@ export class AggregateConversation implements Conversation {
     const { reach } = this.#options;
     const target = this.#target(server);
     try {
-      return await this.#patiently(server, async (signal) => {
+      return await patiently(this.#options, server, async (signal) => {
         if (!target.facts) await reach.to(target);
         if (target.facts?.capabilities[capability] === undefined) return {};
         return ask(reach, target, { ...message, key }, signal);
       });
     } catch (error) {
       return error instanceof HostRefused ? new AppError('server.failed', error.message) : asAppError(error);
-    }
-  }
-
-  async #patiently<T>(server: ServerName, task: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { clock, live } = this.#options;
-    const trouble = live.troubles.get(server);
-    const { version } = live.record;
-    if (trouble?.version === version && clock.now() < trouble.until) throw trouble.error;
-    const late = () =>
-      new AppError('server.busy', `Server "${server}" did not answer within ${PATIENCE_MS / 1000} s`, {
-        retryAfter: 1,
-      });
-    try {
-      const result = await within(clock, PATIENCE_MS, late, task);
-      live.troubles.delete(server);
-      return result;
-    } catch (error) {
-      const isAway = error instanceof AppError && (error.code === 'server.failed' || error.code === 'server.busy');
-      if (isAway) live.troubles.set(server, { error, until: clock.now() + TROUBLE_MS, version });
-      throw error;
     }
   }
 }

@@ -6,8 +6,8 @@ import { type HostLink, HostRefused } from '../../../core/host-link.ts';
 import type { ServerName } from '../../../core/ids.ts';
 import { serverOf } from '../../../core/session.ts';
 import { within } from '../../../core/within.ts';
+import type { LiveSession } from '../live-session.ts';
 import type { Reach } from '../reach.ts';
-import type { LiveSession } from '../session-cache.ts';
 import { newTarget } from '../single-conversation.ts';
 
 /** How long a host may take to say so, milliseconds. */

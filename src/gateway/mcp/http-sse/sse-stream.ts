@@ -6,8 +6,9 @@ import type { ConnectionId } from '../../../core/ids.ts';
 import type { Connections } from '../connections.ts';
 import type { Conversation } from '../conversation.ts';
 import { type StandaloneCursor, standaloneEventId } from '../event-id.ts';
+import type { LiveSession } from '../live-session.ts';
 import type { Reply } from '../reply.ts';
-import type { LiveSession, SessionCache } from '../session-cache.ts';
+import type { SessionCache } from '../session-cache.ts';
 import { Listening } from './listening.ts';
 import type { PendingCalls } from './pending-calls.ts';
 
