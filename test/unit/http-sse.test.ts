@@ -138,6 +138,15 @@ describe('a stream of HTTP+SSE', () => {
     expect(follows()).toMatchObject([{ channel: id, name: '', from: 0, mode: undefined }]);
   });
 
+  it('ends when nobody initializes a connection for it, and keeps its id for who comes back', async () => {
+    const stream = await open();
+    await clock.advance(299_000);
+    expect(stream.said).toHaveLength(1);
+    await clock.advance(6000);
+    expect(stream.said.slice(1)).toEqual(['<end>']);
+    expect((await open(`${stream.id}*`)).id).toBe(stream.id);
+  });
+
   it('[sse.any-replica] has its connection at once where the signal is heard', async () => {
     const { id } = await open();
     await clock.advance(60_000);

@@ -14,6 +14,8 @@ import type { PendingCalls } from './pending-calls.ts';
 
 /** A client that was started anew sends "initialize" within this time, milliseconds; one that came back never does. */
 const GRACE_MS = 500;
+/** A stream that nobody initializes a connection for ends, milliseconds: whoever is there comes back. */
+const IDLE_MS = 5 * 60_000;
 /** For so long a connection that was closed may be opened anew, milliseconds. */
 const RENEWAL_MS = 5000;
 /** Signals can be lost: how often a connection is looked for without one, milliseconds; the more rarely, the longer it takes. */
@@ -111,7 +113,7 @@ export class SseStream {
   async #opened(before: ConnectionRecord | undefined): Promise<Conversation | undefined> {
     const { sessions, connections, clock } = this.#options;
     using wakeups = sessions.wakeups(this.#live);
-    const deadline = clock.now() + (before ? RENEWAL_MS : Number.POSITIVE_INFINITY);
+    const deadline = clock.now() + (before ? RENEWAL_MS : IDLE_MS);
     for (let delay = LOOK.firstMs; ; delay = Math.min(delay * 2, LOOK.lastMs)) {
       this.#closed.signal.throwIfAborted();
       const stored = await sessions.stored(this.#live, this.#start.id);
@@ -119,7 +121,8 @@ export class SseStream {
         this.#live.unsure.add(stored.id); // what is known of it here may be from before
         return connections.find(this.#live, stored.id);
       }
-      if (before ? !stored || clock.now() >= deadline : !(await sessions.isOpen(this.#live))) return undefined;
+      if (clock.now() >= deadline) return undefined;
+      if (before ? !stored : !(await sessions.isOpen(this.#live))) return undefined;
       await wakeups.next(delay, this.#closed.signal);
     }
   }
