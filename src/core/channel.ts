@@ -22,7 +22,10 @@ export const MAX_MESSAGE = 64 << 20;
 export const STANDALONE = '';
 
 /** What a posted JSON-RPC message is, so that a host need not parse it again. */
-export type PostKind =
+export type PostKind = {
+  /** Of what the client sent with the key: with anything else it is used for another message. Absent: the key is a gateway's. */
+  readonly digest?: string;
+} & (
   | { readonly type: 'request'; readonly id: RequestId; readonly method: string; readonly progress?: RequestId }
   /** `cancels`: a request that is not wanted any more; with `unlessFollowed` only if nobody follows its stream. */
   | {
@@ -33,7 +36,8 @@ export type PostKind =
     }
   | { readonly type: 'response'; readonly id: RequestId }
   /** A message of the gateway's to its client: it goes to the standalone stream, and the server never sees it. */
-  | { readonly type: 'own' };
+  | { readonly type: 'own' }
+);
 
 /**
  * How a stream is followed. Without a mode a new follower replaces the one before: a message goes to one.

@@ -171,6 +171,8 @@ describe('POST', () => {
     expect(late.json).toMatchObject({ id: 1, result: {} });
     expect(answers.flatMap(({ events }) => messagesOf(events))).toHaveLength(1);
     expect((await mcp.post(callTool(2, 'echo', { text: 'z' }), { 'idempotency-key': 'the-key' })).status).toBe(422);
+    const other = await mcp.post(callTool(1, 'sleep', { seconds: 0 }), { 'idempotency-key': 'the-key' });
+    expect(other).toMatchObject({ status: 422, json: { id: 1, error: { code: -33012 } } });
   });
 
   it('[cancel] ends the stream of a cancelled request without an answer', async () => {

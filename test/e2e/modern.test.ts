@@ -207,6 +207,8 @@ describe('on the wire', () => {
       expect(textIn(response.result ?? {})).toBe('once');
     }
     expect(manager.count('echo')).toBe(before + 1);
+    const other = await client().post('tools/call', { name: 'echo', arguments: { text: 'twice' } }, key);
+    expect(other).toMatchObject({ status: 422, response: { error: { code: -33012 } } });
     const two = await Promise.all(
       ['a', 'b'].map((text) => client().post('tools/call', { name: 'echo', arguments: { text } })),
     );

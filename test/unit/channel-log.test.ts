@@ -90,6 +90,9 @@ describe('channel log', () => {
   it('refuses a key that comes with another message', () => {
     log.claim('k', request(1));
     expect(refusal(() => log.claim('k', request(2)))).toBe('key-reused');
+    log.claim('l', { ...request(1), digest: 'a' });
+    expect(log.claim('l', { ...request(1), digest: 'a' }).fresh).toBe(false);
+    expect(refusal(() => log.claim('l', { ...request(1), digest: 'b' }))).toBe('key-reused');
   });
 
   it('says "done" to whoever has everything', () => {

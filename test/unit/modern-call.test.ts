@@ -49,7 +49,7 @@ beforeEach(() => {
 /** A request of the client, posted to the host, with its answers; `from`: where it goes on. */
 function call(method = 'tools/call', params: Fields = {}, answers: Record<string, Fields> = {}, from?: CallState) {
   const request: RpcRequest = { jsonrpc: '2.0', id: 7, method, params };
-  const asked = newCall(request, CLIENT, 'key');
+  const asked = newCall(request, CLIENT, { key: 'key' });
   const reply = new CallReply({
     ...{ out, heart, clock, from, call: asked },
     conversation: server as unknown as Conversation,
@@ -78,14 +78,15 @@ describe('a call of a client of 2026-07-28', () => {
   it('reaches the server without what only the gateway is meant to read', () => {
     const _meta = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28', traceparent: 't', progressToken: 1 };
     const params = { name: 'echo', _meta, inputResponses: {}, requestState: 's' };
-    const own = newCall({ jsonrpc: '2.0', id: 1, method: 'tools/call', params }, CLIENT, 'key');
+    const own = newCall({ jsonrpc: '2.0', id: 1, method: 'tools/call', params }, CLIENT, { key: 'key' });
     const { message } = incomingOf(own);
     expect(message.params).toEqual({ name: 'echo', _meta: { traceparent: 't', progressToken: own.serverId } });
     expect(message.id).toBe(own.serverId);
   });
 
   it('has an id of its own for each client, and the same when it is repeated', () => {
-    const of = (id: number, key: string) => newCall({ jsonrpc: '2.0', id, method: 'tools/call' }, CLIENT, key).serverId;
+    const of = (id: number, key: string) =>
+      newCall({ jsonrpc: '2.0', id, method: 'tools/call' }, CLIENT, { key }).serverId;
     expect(of(1, 'a')).toBe(of(1, 'a'));
     expect(new Set([of(1, 'a'), of(2, 'a'), of(1, 'b')]).size).toBe(3);
   });

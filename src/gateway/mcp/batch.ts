@@ -2,7 +2,7 @@ import { errorTypeIn, errorTypeOf } from '../../core/error-type.ts';
 import { type AppError, asAppError } from '../../core/errors.ts';
 import { isRequest, type RequestId, type RpcMessage, type RpcRequest, rpcError } from '../../core/json-rpc.ts';
 import type { Operation } from '../../core/meter.ts';
-import type { IncomingNotice, IncomingRequest } from './incoming.ts';
+import type { IncomingKey, IncomingNotice, IncomingRequest } from './incoming.ts';
 import type { Reply } from './reply.ts';
 
 export interface BatchWork {
@@ -17,7 +17,7 @@ export interface BatchWork {
  */
 export async function answerBatch(
   messages: readonly RpcMessage[],
-  key: string,
+  { key, ...sent }: IncomingKey,
   reply: Reply,
   work: BatchWork,
 ): Promise<void> {
@@ -25,7 +25,7 @@ export async function answerBatch(
   const answers = new Answers(reply, requests.length);
   const parts = messages.map(async (message, index): Promise<void> => {
     // One key came with the batch; each message needs its own, and the same one when the batch is sent again.
-    const incoming = { message, payload: JSON.stringify(message), key: `${key}-${index}` };
+    const incoming = { message, payload: JSON.stringify(message), key: `${key}-${index}`, ...sent };
     if (!isRequest(message)) {
       // Where there are requests the batch is answered with their answers.
       return work.notify(incoming as IncomingNotice).catch((error: unknown) => {

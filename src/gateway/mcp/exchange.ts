@@ -1,11 +1,15 @@
-import { randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { AppError } from '../../core/errors.ts';
 import type { ServerName } from '../../core/ids.ts';
 import { asMessage, type RpcError, type RpcMessage, type RpcRequest, type RpcResult } from '../../core/json-rpc.ts';
 import type { Operation } from '../../core/meter.ts';
 import { bearer, single } from './guards.ts';
+import type { IncomingKey } from './incoming.ts';
 import type { Reply } from './reply.ts';
+
+/** Characters of base64url: 132 bits. */
+const DIGEST = 22;
 
 /** One HTTP request for MCP, of whatever revision, and the answer to it. */
 export interface Exchange {
@@ -27,9 +31,13 @@ export function tokenOf({ req, pathToken }: Exchange): string {
   return pathToken ?? bearer(req.headers);
 }
 
-/** The key that the balancer, or the client, set for this request and all its repetitions; else one of our own. */
-export function keyOf({ req }: Exchange): string {
-  return single(req.headers['idempotency-key'])?.slice(0, 256) || randomUUID();
+/**
+ * The key that the balancer, or the client, set for this request and all its repetitions, and what it stands for; else one of
+ * our own, which nobody can send again.
+ */
+export function keyOf({ req }: Exchange, body: Buffer): IncomingKey {
+  const key = single(req.headers['idempotency-key'])?.slice(0, 256);
+  return key ? { key, digest: hash('sha256', body, 'base64url').slice(0, DIGEST) } : { key: randomUUID() };
 }
 
 /**

@@ -1,13 +1,19 @@
 import type { RpcMessage, RpcNotification, RpcRequest, RpcResponse } from '../../core/json-rpc.ts';
 import type { Operation } from '../../core/meter.ts';
 
+/** By which a host knows a message that it was sent before. */
+export interface IncomingKey {
+  /** Idempotency key: the request's header, or a new one. */
+  readonly key: string;
+  /** Of the body that came with that header (core/channel.ts, `PostKind`). */
+  readonly digest?: string;
+}
+
 /** One message of a client with what is needed to pass it on. */
-export interface Incoming<M extends RpcMessage = RpcMessage> {
+export interface Incoming<M extends RpcMessage = RpcMessage> extends IncomingKey {
   readonly message: M;
   /** The message as the client wrote it, or written anew; without line breaks. */
   readonly payload: Buffer | string;
-  /** Idempotency key: the request's header, or a new one. */
-  readonly key: string;
   /** What measures it; absent: nothing does. */
   readonly operation?: Operation;
 }

@@ -109,9 +109,8 @@ export class McpEndpoint implements Disposable {
         return this.#post(exchange, (value, body) => {
           // It is answered by this response, whatever becomes of it; a batch measures each of its own.
           if (isRequestLike(value)) exchange.reply.operation = exchange.measure(value);
-          return isModern(req.headers, value)
-            ? this.#modern.post(exchange, value)
-            : this.#streamable.post(exchange, value, body);
+          const format = isModern(req.headers, value) ? this.#modern : this.#streamable;
+          return format.post(exchange, value, body);
         });
       case 'POST messages':
         return this.#post(exchange, (value, body) => this.#sse.post(exchange, value, body));

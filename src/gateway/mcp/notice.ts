@@ -14,8 +14,8 @@ import type { Target } from './target.ts';
 export function postNotice(
   reach: Reach,
   target: Target,
-  { message, key, payload }: IncomingNotice,
-  kind: PostKind = postKind(message),
+  { key, payload, ...incoming }: IncomingNotice,
+  kind: PostKind = postKind(incoming),
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     new Pursuit(reach, target, (link, subscriber) => link.post(target.connection, { key, kind, payload }, subscriber), {

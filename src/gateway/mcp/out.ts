@@ -29,8 +29,8 @@ export function postOut(
   onLost: (error: AppError) => void,
 ): Promise<void> {
   const span = ServerSpan.begin(incoming, target.server);
-  const { message, key, payload, operation } = span?.incoming ?? incoming;
-  const kind = postKind(message);
+  const { key, payload, operation } = span?.incoming ?? incoming;
+  const kind = postKind(incoming);
   return new Promise((resolve, reject) => {
     let posted = false;
     new Pursuit(

@@ -157,7 +157,7 @@ const unknownOutcome = (what: string) =>
 function asRelayError(error: HostRefused): AppError {
   switch (error.code) {
     case 'key-reused':
-      return new AppError('request.key-reused', error.message);
+      return new AppError('request.key-reused', `${error.message}: each message needs a key of its own`);
     case 'followed':
       return new AppError('stream.taken', 'Another client listens to this connection');
     case 'gap':

@@ -41,7 +41,7 @@ export class RequestStream {
     this.#span = ServerSpan.begin(incoming, this.#target.server);
     const { message, key, payload, operation } = this.#span?.incoming ?? incoming;
     const timed = this.#span ? ({ timed: true } as const) : {};
-    const kind = postKind(message);
+    const kind = postKind(incoming);
     const stream = streamOf(key);
     const { server, connection } = this.#target;
     const cursor: RequestCursor = { kind: 'request', server, stream, offset: 0, request: message.id };

@@ -40,12 +40,17 @@ export class StreamableHttp {
   async post(exchange: Exchange, value: unknown, body: Buffer): Promise<void> {
     const { reply } = exchange;
     const live = await this.#sessions.enter(tokenOf(exchange), reply);
-    if (Array.isArray(value)) return this.#batch(exchange, live, value);
+    if (Array.isArray(value)) return this.#batch(exchange, live, value, body);
     const message = validated(value);
     if (isRequest(message) && message.method === 'initialize') return this.#initialize(exchange, live, message);
     const conversation = await this.#conversation(exchange, live);
     const { operation } = reply;
-    const incoming = { message, payload: singleLine(body), key: keyOf(exchange), ...(operation ? { operation } : {}) };
+    const incoming = {
+      message,
+      payload: singleLine(body),
+      ...keyOf(exchange, body),
+      ...(operation ? { operation } : {}),
+    };
     await this.#pass(conversation, incoming, reply);
   }
 
@@ -93,7 +98,7 @@ export class StreamableHttp {
     reply.accept(202);
   }
 
-  async #batch(exchange: Exchange, live: LiveSession, values: unknown[]): Promise<void> {
+  async #batch(exchange: Exchange, live: LiveSession, values: unknown[], body: Buffer): Promise<void> {
     const conversation = await this.#conversation(exchange, live);
     if (!hasBatches(conversation.record.protocolVersion)) {
       throw new AppError(
@@ -106,7 +111,7 @@ export class StreamableHttp {
     // 2025-03-26, basic/lifecycle, "Initialization"
     if (messages.some((message) => isRequest(message) && message.method === 'initialize'))
       throw new AppError('request.invalid', '"initialize" must not be part of a batch');
-    await answerBatch(messages, keyOf(exchange), exchange.reply, {
+    await answerBatch(messages, keyOf(exchange, body), exchange.reply, {
       request: (incoming, part) => this.#pass(conversation, incoming, part),
       notify: (incoming) => conversation.notify(incoming),
       measure: (request) => exchange.measure(request),

@@ -1,16 +1,13 @@
 import { AppError } from '../../../core/errors.ts';
-import type { RequestId, RpcMessage } from '../../../core/json-rpc.ts';
+import type { RpcMessage } from '../../../core/json-rpc.ts';
+import type { IncomingRequest } from '../incoming.ts';
+import { postKind } from '../post-kind.ts';
 import { Pursuit } from '../pursuit.ts';
 import type { Reach } from '../reach.ts';
 import type { Target } from '../target.ts';
 
-export interface Question {
-  readonly id: RequestId;
-  readonly method: string;
-  readonly params?: Readonly<Record<string, unknown>>;
-  /** Idempotency key. */
-  readonly key: string;
-}
+/** A request as this server is to get it: its message alone. */
+export type Question = Omit<IncomingRequest, 'payload'>;
 
 /**
  * One server's result. What else it says on the request's stream is of no use to a list, and is dropped.
@@ -22,14 +19,13 @@ export function ask(
   question: Question,
   signal: AbortSignal,
 ): Promise<Record<string, unknown>> {
-  const { id, method, params, key } = question;
-  const payload = JSON.stringify({ jsonrpc: '2.0', id, method, ...(params ? { params } : {}) });
+  const { message, key } = question;
+  const post = { key, kind: postKind(question), payload: JSON.stringify(message) };
   return new Promise((resolve, reject) => {
     const pursuit = new Pursuit(
       reach,
       target,
-      (link, subscriber) =>
-        link.post(target.connection, { key, kind: { type: 'request', id, method }, payload }, subscriber),
+      (link, subscriber) => link.post(target.connection, post, subscriber),
       {
         entry: (_offset, answer, last) => {
           if (!last) return;

@@ -4,7 +4,7 @@ import { errorTypeOf } from '../../../core/error-type.ts';
 import { AppError, asAppError } from '../../../core/errors.ts';
 import { HostRefused } from '../../../core/host-link.ts';
 import type { ServerName } from '../../../core/ids.ts';
-import { isResponse, type RpcMessage, type RpcRequest, rpcError } from '../../../core/json-rpc.ts';
+import { isResponse, type RpcMessage, rpcError } from '../../../core/json-rpc.ts';
 import { serverOf } from '../../../core/session.ts';
 import type { Conversation } from '../conversation.ts';
 import type { RequestCursor, StandaloneCursor } from '../event-id.ts';
@@ -17,7 +17,7 @@ import { RequestStream } from '../request-stream.ts';
 import { type ConversationOptions, newTarget } from '../single-conversation.ts';
 import { type StandaloneReply, StandaloneStream } from '../standalone-stream.ts';
 import type { Target } from '../target.ts';
-import { ask } from './ask.ts';
+import { ask, type Question } from './ask.ts';
 import { type Greeting, mergeGreetings, serverInfo } from './greeting.ts';
 import { decodeCursor, type ListAnswer, type ListMethod, listMethod, mergeLists } from './lists.ts';
 import { splitId } from './names.ts';
@@ -136,14 +136,10 @@ export class AggregateConversation implements Conversation {
   }
 
   /** The server that a request is for, and the request as that server knows it. */
-  #routed({ message, key, operation }: IncomingRequest): {
-    readonly server: ServerName;
-    readonly incoming: IncomingRequest;
-  } {
-    const { server, params } = route(message, this.#servers());
-    const own = { ...message, params };
-    const measure = operation ? { operation } : {};
-    return { server, incoming: { message: own, payload: JSON.stringify(own), key, ...measure } };
+  #routed(incoming: IncomingRequest): { readonly server: ServerName; readonly incoming: IncomingRequest } {
+    const { server, params } = route(incoming.message, this.#servers());
+    const message = { ...incoming.message, params };
+    return { server, incoming: { ...incoming, message, payload: JSON.stringify(message) } };
   }
 
   /** What is asked of all servers at once; undefined: it is for one of them. */
@@ -154,10 +150,10 @@ export class AggregateConversation implements Conversation {
   }
 
   async notify(incoming: IncomingNotice): Promise<void> {
-    const { message, key } = incoming;
+    const { message } = incoming;
     const { reach } = this.#options;
     const to = async (server: ServerName, own: IncomingNotice['message']): Promise<void> => {
-      await postNotice(reach, this.#target(server), { message: own, payload: JSON.stringify(own), key });
+      await postNotice(reach, this.#target(server), { ...incoming, message: own, payload: JSON.stringify(own) });
     };
     if (isResponse(message)) {
       const answered = splitId(this.#servers(), message.id);
@@ -239,41 +235,37 @@ export class AggregateConversation implements Conversation {
     return target;
   }
 
-  async #list(list: ListMethod, { message, key }: IncomingRequest): Promise<object> {
+  async #list(list: ListMethod, incoming: IncomingRequest): Promise<object> {
+    const { message } = incoming;
     const { cursor, ...params } = message.params ?? {};
     const cursors = cursor === undefined ? undefined : decodeCursor(cursor);
     const servers = this.#servers().filter((server) => !cursors || cursors.has(server));
     const answers = await Promise.all(
       servers.map(async (server): Promise<ListAnswer> => {
         const own = cursors ? { ...params, cursor: cursors.get(server) } : params;
-        const result = await this.#ask(server, list.capability, { ...message, params: own }, key);
+        const result = await this.#ask(server, list.capability, { ...incoming, message: { ...message, params: own } });
         return result instanceof AppError ? { server, error: result } : { server, result };
       }),
     );
     return mergeLists(list, answers);
   }
 
-  async #setLevel({ message, key }: IncomingRequest): Promise<object> {
-    const results = await Promise.all(this.#servers().map((server) => this.#ask(server, 'logging', message, key)));
+  async #setLevel(incoming: IncomingRequest): Promise<object> {
+    const results = await Promise.all(this.#servers().map((server) => this.#ask(server, 'logging', incoming)));
     const failure = results.find((result) => result instanceof AppError);
     if (failure && results.every((result) => result instanceof AppError)) throw failure;
     return {};
   }
 
   /** One server's result, or its error. A server without the capability is not asked. */
-  async #ask(
-    server: ServerName,
-    capability: string,
-    message: RpcRequest,
-    key: string,
-  ): Promise<Record<string, unknown> | AppError> {
+  async #ask(server: ServerName, capability: string, question: Question): Promise<Record<string, unknown> | AppError> {
     const { reach } = this.#options;
     const target = this.#target(server);
     try {
       return await patiently(this.#options, server, async (signal) => {
         if (!target.facts) await reach.to(target);
         if (target.facts?.capabilities[capability] === undefined) return {};
-        return ask(reach, target, { ...message, key }, signal);
+        return ask(reach, target, question, signal);
       });
     } catch (error) {
       return error instanceof HostRefused ? new AppError('server.failed', error.message) : asAppError(error);

@@ -78,7 +78,7 @@ export class HttpSse {
     try {
       if (isRequest(message) && message.method === 'initialize')
         await this.#initialize(exchange, live, address, message);
-      else await this.#pass(exchange, live, address, { message, payload: singleLine(body), key: keyOf(exchange) });
+      else await this.#pass(exchange, live, address, { message, payload: singleLine(body), ...keyOf(exchange, body) });
     } catch (error) {
       refuse(reply, idOf(value), error);
       return;

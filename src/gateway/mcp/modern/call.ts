@@ -1,5 +1,5 @@
 import type { RequestId, RpcRequest } from '../../../core/json-rpc.ts';
-import type { IncomingRequest } from '../incoming.ts';
+import type { IncomingKey, IncomingRequest } from '../incoming.ts';
 import { type ModernClient, serverMeta } from './client-meta.ts';
 import { asFields, digestOf } from './fields.ts';
 
@@ -8,8 +8,7 @@ export interface Call {
   /** As the client sent it. */
   readonly request: RpcRequest;
   readonly client: ModernClient;
-  /** Idempotency key. */
-  readonly key: string;
+  readonly key: IncomingKey;
   /**
    * The id by which the server knows it, and its progress token: clients share a channel, but choose their ids by
    * themselves. The same whenever the request is sent again with its key.
@@ -19,9 +18,9 @@ export interface Call {
   readonly progressToken: RequestId | undefined;
 }
 
-export function newCall(request: RpcRequest, client: ModernClient, key: string): Call {
+export function newCall(request: RpcRequest, client: ModernClient, key: IncomingKey): Call {
   const token = asFields(request.params?._meta)?.progressToken as RequestId | undefined;
-  return { request, client, key, serverId: digestOf([key, request.id, request.method]), progressToken: token };
+  return { request, client, key, serverId: digestOf([key.key, request.id, request.method]), progressToken: token };
 }
 
 /** The request, as a server of an earlier revision is to get it. */
@@ -36,5 +35,5 @@ export function incomingOf({ request, key, serverId, progressToken }: Call): Inc
     method,
     params: meta === undefined ? params : { ...params, _meta: meta },
   };
-  return { message, payload: JSON.stringify(message), key };
+  return { message, payload: JSON.stringify(message), ...key };
 }

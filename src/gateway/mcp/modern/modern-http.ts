@@ -57,6 +57,7 @@ interface Admitted {
   readonly live: LiveSession;
   readonly request: RpcRequest;
   readonly client: ModernClient;
+  readonly body: Buffer;
 }
 
 /**
@@ -74,7 +75,7 @@ export class ModernHttp {
    * @param value the body, parsed
    * @throws AppError
    */
-  async post(exchange: Exchange, value: unknown): Promise<void> {
+  async post(exchange: Exchange, value: unknown, body: Buffer): Promise<void> {
     if (Array.isArray(value)) throw new AppError('request.invalid', 'This revision has no batches: send one message');
     const request = validated(value);
     if (isResponse(request)) throw new AppError('request.invalid', 'Clients of this revision send no responses');
@@ -88,7 +89,7 @@ export class ModernHttp {
       const client = clientOf(request);
       const serve = this.#served(request.method);
       const live = await this.#options.sessions.enter(tokenOf(exchange), exchange.reply);
-      await serve({ exchange, live, request, client });
+      await serve({ exchange, live, request, client, body });
     } catch (error) {
       throw readable(error);
     }
@@ -102,7 +103,7 @@ export class ModernHttp {
     throw new AppError('method.unknown', `Method not found: ${method.slice(0, 100)}`);
   }
 
-  async #call({ exchange, live, request, client }: Admitted): Promise<void> {
+  async #call({ exchange, live, request, client, body }: Admitted): Promise<void> {
     const { states, clock, heart } = this.#options;
     const interruptible = isInterruptible(request.method);
     const { id, nonce } = live.record;
@@ -111,7 +112,7 @@ export class ModernHttp {
     const from =
       interruptible && requestState !== undefined ? states.open(principal, request, requestState) : undefined;
     const answers = interruptible ? answersOf(request) : new Map<string, Fields>();
-    const call = newCall(request, client, keyOf(exchange));
+    const call = newCall(request, client, keyOf(exchange, body));
     const conversation = this.#conversation(exchange, live, client, from);
     const seal = (state: CallState) => states.seal(principal, request, state);
     const reply = new CallReply({ out: exchange.reply, heart, clock, conversation, call, answers, from, seal });
