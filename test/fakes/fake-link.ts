@@ -1,4 +1,4 @@
-import type { FollowMode } from '../../src/core/channel.ts';
+import type { FollowMode, PostKind } from '../../src/core/channel.ts';
 import type { HostLink, Leave, Post, Subscriber } from '../../src/core/host-link.ts';
 import { HostRefused, LinkLost } from '../../src/core/host-link.ts';
 import { LocalSignals } from '../../src/core/local-signals.ts';
@@ -20,6 +20,8 @@ export interface Begun {
   readonly from?: number | undefined;
   readonly out?: true | undefined;
   readonly mode?: FollowMode | undefined;
+  /** The message's kind, of a post. */
+  readonly post?: PostKind;
   readonly message?: { readonly id?: string | number; readonly method?: string };
   readonly subscriber: Subscriber;
   left: boolean;
@@ -48,9 +50,9 @@ export class FakeLink implements HostLink {
   async recall(): Promise<Buffer> {
     throw new HostRefused('no-channel', 'not held here');
   }
-  post(channel: string, { key: name, payload, out }: Post, subscriber: Subscriber): Leave {
+  post(channel: string, { key: name, kind: post, payload, out }: Post, subscriber: Subscriber): Leave {
     const message = JSON.parse(payload.toString());
-    const begun: Begun = { kind: 'post', channel, name, message, out, subscriber, left: false };
+    const begun: Begun = { kind: 'post', channel, name, post, message, out, subscriber, left: false };
     const leave = this.#begin(begun);
     this.onPost(begun);
     return leave;

@@ -90,6 +90,24 @@ describe('a client of all servers', () => {
     expect(reply.said).toEqual([expect.stringMatching(/"files_read".*unavailable":\{"pve":".*nested too deeply/)]);
   });
 
+  it('has a list that takes too long given up where it is asked for, unless another gateway waits for it', async () => {
+    session.link('files').onPost = ({ subscriber, message }) => {
+      if (message?.method === 'tools/list')
+        subscriber.entry(1, Buffer.from('{"jsonrpc":"2.0","id":1,"result":{"tools":[]}}'), true, false);
+    };
+    converse(true).request(request('tools/list'), reply);
+    await clock.advance(10_000);
+    expect(reply.said).toEqual([expect.stringContaining('"pve":"Server')]);
+    expect(methods('files')).toEqual(['tools/list']);
+    expect(methods('pve')).toEqual(['tools/list', 'notifications/cancelled']);
+    const [asked, cancelled] = session.link('pve').begun;
+    expect(asked?.left).toBe(true);
+    expect(cancelled).toMatchObject({
+      message: { params: { requestId: 1 } },
+      post: { cancels: 1, unlessFollowed: true },
+    });
+  });
+
   it('that comes back for an answer of a server that was stopped is told so, with the id of its request', async () => {
     desire({ files: 'running', pve: 'stopped' });
     session.failures.set('pve', new AppError('server.stopped', 'it is stopped'));

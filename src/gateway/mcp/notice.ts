@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { PostKind } from '../../core/channel.ts';
-import type { RequestCursor } from './event-id.ts';
+import type { RequestId } from '../../core/json-rpc.ts';
 import type { IncomingNotice } from './incoming.ts';
 import { postKind } from './post-kind.ts';
 import { Pursuit } from './pursuit.ts';
@@ -38,7 +38,7 @@ export function postNotice(
 export function postCancellation(
   reach: Reach,
   target: Target,
-  { request }: RequestCursor,
+  request: RequestId,
   reason: string,
   unlessFollowed: boolean,
 ): Promise<void> {

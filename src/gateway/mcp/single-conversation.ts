@@ -84,7 +84,7 @@ export class SingleConversation implements Conversation {
   }
 
   async cancel(request: RequestCursor, reason: string, unlessFollowed: boolean): Promise<void> {
-    await postCancellation(this.#options.reach, this.#target, request, reason, unlessFollowed);
+    await postCancellation(this.#options.reach, this.#target, request.request, reason, unlessFollowed);
   }
 
   resume(cursor: RequestCursor, reply: Reply): void {

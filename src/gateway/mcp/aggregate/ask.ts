@@ -1,6 +1,7 @@
 import { AppError } from '../../../core/errors.ts';
 import type { RpcMessage } from '../../../core/json-rpc.ts';
 import type { IncomingRequest } from '../incoming.ts';
+import { postCancellation } from '../notice.ts';
 import { postKind } from '../post-kind.ts';
 import { Pursuit } from '../pursuit.ts';
 import type { Reach } from '../reach.ts';
@@ -10,7 +11,8 @@ import type { Target } from '../target.ts';
 export type Question = Omit<IncomingRequest, 'payload'>;
 
 /**
- * One server's result. What else it says on the request's stream is of no use to a list, and is dropped.
+ * One server's result. What else it says on the request's stream is of no use to a list, and is dropped. When `signal` aborts,
+ * the server is told that nobody waits.
  * @throws AppError also for a JSON-RPC error of the server; the reason of `signal`
  */
 export function ask(
@@ -22,10 +24,14 @@ export function ask(
   const { message, key } = question;
   const post = { key, kind: postKind(question), payload: JSON.stringify(message) };
   return new Promise((resolve, reject) => {
+    let isPosted = false;
     const pursuit = new Pursuit(
       reach,
       target,
-      (link, subscriber) => link.post(target.connection, post, subscriber),
+      (link, subscriber) => {
+        isPosted = true;
+        return link.post(target.connection, post, subscriber);
+      },
       {
         entry: (_offset, answer, last) => {
           if (!last) return;
@@ -39,10 +45,13 @@ export function ask(
         failed: reject,
       },
     ).start();
-    signal.addEventListener('abort', () => {
+    const giveUp = () => {
       pursuit.leave();
       reject(signal.reason);
-    });
+      // The same request may have come to another gateway, which goes on waiting.
+      if (isPosted) postCancellation(reach, target, message.id, 'It took too long', true).catch(() => {});
+    };
+    signal.addEventListener('abort', giveUp, { once: true });
   });
 }
 

@@ -172,7 +172,8 @@ export class AggregateConversation implements Conversation {
   }
 
   async cancel(request: RequestCursor, reason: string, unlessFollowed: boolean): Promise<void> {
-    await postCancellation(this.#options.reach, this.#target(request.server), request, reason, unlessFollowed);
+    const target = this.#target(request.server);
+    await postCancellation(this.#options.reach, target, request.request, reason, unlessFollowed);
   }
 
   resume(cursor: RequestCursor, reply: Reply): void {
