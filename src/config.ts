@@ -1,13 +1,12 @@
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { lineAt, parseJson } from './config/json-text.ts';
-import { leftOutIn } from './config/left-out.ts';
+import { lineAt } from './config/json-text.ts';
+import { type SecretFiles, secretFiles, storeOf } from './config/secret-files.ts';
 import type { Place, SettingName, Values } from './config/settings.ts';
 import { SETTINGS, variableOf } from './config/settings.ts';
+import { NO_SETTINGS, readSettings } from './config/settings-file.ts';
 import type { HostLimits } from './core/channel.ts';
-import { AppError, messageOf } from './core/errors.ts';
+import { AppError } from './core/errors.ts';
 import { stateDirectory } from './core/state-directory.ts';
-import { passwordIn, withPassword } from './core/store-url.ts';
 
 /** All that the manager can be told, checked. One slice for each consumer. Durations in milliseconds, sizes in bytes. */
 export interface Config {
@@ -37,14 +36,7 @@ export interface Config {
   /** Where spans are posted to, and the part of the traces begun here that is; absent: there are none. */
   readonly traces?: { readonly url: string; readonly ratio: number };
   readonly logLevel: Values['logLevel'];
-  /** Files that hold the deployment's secrets, absolute; absent: they are in the state directory. */
-  readonly secrets: {
-    readonly key?: string;
-    readonly credential?: string;
-    readonly accounts?: string;
-    readonly adminPassword?: string;
-    readonly adminKeys?: string;
-  };
+  readonly secrets: SecretFiles;
   /** `embedded`, or the URL of a Redis server: may hold a password. */
   readonly store: string;
   /** Where the process runtime keeps its files, absolute. */
@@ -150,7 +142,7 @@ export interface Config {
 export function loadConfig(place: Place, file = place.env.MCP_SESSION_MANAGER_CONFIG || undefined): Config {
   const problems: string[] = [];
   const path = file === undefined ? undefined : resolve(place.cwd, file);
-  const { fields, text } = path === undefined ? NO_FILE : readFields(path, problems);
+  const { fields, text } = path === undefined ? NO_SETTINGS : readSettings(path, problems);
   const value = (name: SettingName): unknown => {
     const variable = variableOf(name);
     const { schema, fallback } = SETTINGS[name];
@@ -167,8 +159,7 @@ export function loadConfig(place: Place, file = place.env.MCP_SESSION_MANAGER_CO
   const values = Object.fromEntries(names.map((name) => [name, value(name)])) as unknown as Values;
   if (values.maxAge < values.idleTtl)
     problems.push(`$${variableOf('maxAge')} (or "maxAge") must not be shorter than $${variableOf('idleTtl')}`);
-  const files = secretFiles(place);
-  const store = storeOf(values.store, files.storePassword, problems);
+  const store = storeOf(values.store, place, problems);
   if (problems.length > 0)
     throw new AppError(
       'config.invalid',
@@ -178,86 +169,11 @@ export function loadConfig(place: Place, file = place.env.MCP_SESSION_MANAGER_CO
   return {
     ...slices(values),
     store,
-    secrets: files.secrets,
+    secrets: secretFiles(place),
     state: stateDirectory(place.env),
     ...(path === undefined ? {} : { file: path }),
     ...(catalogue ? { catalogue: resolve(place.cwd, catalogue) } : {}),
   };
-}
-
-const SECRET_FILES: Readonly<Record<keyof Config['secrets'], string>> = {
-  key: 'MCP_SESSION_MANAGER_KEY_FILE',
-  credential: 'MCP_SESSION_MANAGER_CREDENTIAL_FILE',
-  accounts: 'MCP_SESSION_MANAGER_ACCOUNTS_FILE',
-  adminPassword: 'MCP_SESSION_MANAGER_ADMIN_PASSWORD_FILE',
-  adminKeys: 'MCP_SESSION_MANAGER_ADMIN_KEYS_FILE',
-};
-
-/** The files of secrets that the environment names, as those of containers are. */
-function secretFiles({ env, cwd }: Place): { secrets: Config['secrets']; storePassword: string | undefined } {
-  const path = (variable: string) => (env[variable] ? resolve(cwd, env[variable]) : undefined);
-  const named = Object.entries(SECRET_FILES).flatMap(([name, variable]) => {
-    const file = path(variable);
-    return file === undefined ? [] : [[name, file]];
-  });
-  return {
-    secrets: Object.fromEntries(named) as Config['secrets'],
-    storePassword: path('MCP_SESSION_MANAGER_STORE_PASSWORD_FILE'),
-  };
-}
-
-/** The store's URL with the password that this file holds; messages repeat neither. */
-function storeOf(store: string, file: string | undefined, problems: string[]): string {
-  if (file === undefined) return store;
-  const name = '$MCP_SESSION_MANAGER_STORE_PASSWORD_FILE';
-  if (!store || store === 'embedded')
-    problems.push(`${name} needs the URL of a Redis server in $MCP_SESSION_MANAGER_STORE`);
-  else if (passwordIn(store))
-    problems.push(`${name} and the password in $MCP_SESSION_MANAGER_STORE exclude each other`);
-  else {
-    try {
-      return withPassword(store, readFileSync(file, 'utf8').trim());
-    } catch (error) {
-      problems.push(`${name} cannot be read: ${messageOf(error)}`);
-    }
-  }
-  return store;
-}
-
-/** What a file of settings holds. */
-interface Fields {
-  readonly fields: Readonly<Record<string, unknown>>;
-  readonly text: string;
-}
-
-const NO_FILE: Fields = { fields: {}, text: '' };
-
-function readFields(file: string, problems: string[]): Fields {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    problems.push(`the configuration file cannot be read: ${file}: ${messageOf(error)}`);
-    return NO_FILE;
-  }
-  const parsed = parseJson(text);
-  if ('problem' in parsed) {
-    problems.push(`the configuration file cannot be read: ${file}: ${parsed.problem}`);
-    return NO_FILE;
-  }
-  const fields = parsed.value;
-  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
-    problems.push(`${file} must hold one JSON object`);
-    return NO_FILE;
-  }
-  for (const place of leftOutIn(text))
-    problems.push(`"${place}" in ${file} is a secret that was not kept: write it there`);
-  for (const name of Object.keys(fields))
-    if (!Object.hasOwn(SETTINGS, name))
-      problems.push(
-        `${lineAt(text, [name])}"${name}" in ${file} is not a setting; there are: ${Object.keys(SETTINGS).join(', ')}`,
-      );
-  return { fields: fields as Record<string, unknown>, text };
 }
 
 function slices(values: Values): Omit<Config, 'state' | 'file' | 'catalogue' | 'secrets'> {
