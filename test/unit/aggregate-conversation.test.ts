@@ -27,11 +27,10 @@ const converse = (greeted = false) =>
     { ...session.connection, protocolVersion: '2025-11-25' },
     greeted,
   );
-const request = (method: string, params: Record<string, unknown> = {}): IncomingRequest => ({
-  message: { jsonrpc: '2.0', id: 1, method, params },
-  payload: '',
-  key: 'k',
-});
+const request = (method: string, params: Record<string, unknown> = {}): IncomingRequest => {
+  const message = { jsonrpc: '2.0', id: 1, method, params } as const;
+  return { message, payload: JSON.stringify(message), key: 'k' };
+};
 const notification = (method: string): IncomingNotice => ({
   message: { jsonrpc: '2.0', method },
   payload: '',

@@ -113,16 +113,16 @@ describe('requests at /mcp', () => {
   it('go to their server under its own names', () => {
     expect(request('tools/call', { name: 'files_read', arguments: { a: 1 } })).toEqual({
       server: 'files',
-      params: { name: 'read', arguments: { a: 1 } },
+      changes: { name: 'read' },
     });
-    expect(request('resources/read', { uri: 'pve+vm://1' })).toEqual({ server: 'pve', params: { uri: 'vm://1' } });
+    expect(request('resources/read', { uri: 'pve+vm://1' })).toEqual({ server: 'pve', changes: { uri: 'vm://1' } });
     expect(request('completion/complete', { ref: { type: 'ref/prompt', name: 'files_p' }, argument: {} })).toEqual({
       server: 'files',
-      params: { ref: { type: 'ref/prompt', name: 'p' }, argument: {} },
+      changes: { ref: { type: 'ref/prompt', name: 'p' } },
     });
     expect(request('completion/complete', { ref: { type: 'ref/resource', uri: 'pve+vm://{id}' } })).toEqual({
       server: 'pve',
-      params: { ref: { type: 'ref/resource', uri: 'vm://{id}' } },
+      changes: { ref: { type: 'ref/resource', uri: 'vm://{id}' } },
     });
   });
 
@@ -158,6 +158,14 @@ describe("a server's messages at /mcp", () => {
       id: 1,
       result: { content: [{ uri: 'pve+vm://1' }, { resource: { uri: 'pve+vm://2' } }, { text: '{"uri":"vm://3"}' }] },
     });
+  });
+
+  it('keep numbers that JavaScript does not hold', () => {
+    const result = '{"structuredContent":{"id":12345678901234567890},"contents":[{"uri":"vm://1"}]}';
+    const answer = translator('pve')(Buffer.from(`{"jsonrpc":"2.0","id":1,"result":${result}}`));
+    expect(String(answer)).toContain(
+      '{"structuredContent":{"id":12345678901234567890},"contents":[{"uri":"pve+vm://1"}]}',
+    );
   });
 
   it('keep what is the client’s own: the answer’s id, its progress token', () => {

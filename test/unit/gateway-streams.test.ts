@@ -76,7 +76,7 @@ describe("a request's stream", () => {
 
   it('whose answer cannot be written again fails', async () => {
     const link = await post(translator('files'));
-    const content = `[{"type":"resource_link","uri":"x://1"}],"x":${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+    const content = `[{"type":"resource_link","uri":"x://1","x":${'['.repeat(20_000)}${']'.repeat(20_000)}}]`;
     link.say(`{"jsonrpc":"2.0","id":7,"result":{"content":${content}}}`, 2, true);
     expect(reply.said).toEqual(['<upstream.failed 7>']);
   });

@@ -21,11 +21,10 @@ describe('what is answered on the stream of a client of all servers', () => {
     conversation = new AggregateConversation({ reach, clock, version: '1', live }, connection, true);
   });
 
-  const request = (method: string, params: Record<string, unknown> = {}): IncomingRequest => ({
-    message: { jsonrpc: '2.0', id: 1, method, params },
-    payload: '',
-    key: 'k',
-  });
+  const request = (method: string, params: Record<string, unknown> = {}): IncomingRequest => {
+    const message = { jsonrpc: '2.0', id: 1, method, params } as const;
+    return { message, payload: JSON.stringify(message), key: 'k' };
+  };
   /** What is posted without an id of a method is a message of the gateway's. */
   const told = () => session.link('files').begun.filter(({ message }) => message?.method === undefined);
   const answer = (begun: Begun, result: object) =>

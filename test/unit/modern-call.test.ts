@@ -78,10 +78,12 @@ describe('a call of a client of 2026-07-28', () => {
   it('reaches the server without what only the gateway is meant to read', () => {
     const _meta = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28', traceparent: 't', progressToken: 1 };
     const params = { name: 'echo', _meta, inputResponses: {}, requestState: 's' };
-    const own = newCall({ jsonrpc: '2.0', id: 1, method: 'tools/call', params }, CLIENT, { key: 'key' });
-    const { message } = incomingOf(own);
+    const request: RpcRequest = { jsonrpc: '2.0', id: 1, method: 'tools/call', params };
+    const own = newCall(request, CLIENT, { key: 'key' });
+    const { message, payload } = incomingOf(own, JSON.stringify(request));
     expect(message.params).toEqual({ name: 'echo', _meta: { traceparent: 't', progressToken: own.serverId } });
     expect(message.id).toBe(own.serverId);
+    expect(JSON.parse(String(payload))).toEqual(message);
   });
 
   it('has an id of its own for each client, and the same when it is repeated', () => {
@@ -103,6 +105,14 @@ describe('a call of a client of 2026-07-28', () => {
         },
       },
     ]);
+  });
+
+  it('is answered with the result to the last digit, and with its last id', () => {
+    const { reply } = call();
+    const result = '{"structuredContent":{"id":12345678901234567890},"content":[]}';
+    reply.send(Buffer.from(`{"jsonrpc":"2.0","id":"x","result":${result}}`), undefined, true);
+    expect(out.said[0]).toContain('"structuredContent":{"id":12345678901234567890}');
+    expect(said()).toMatchObject([{ id: 7, result: { resultType: 'complete' } }]);
   });
 
   it('[modern.cache] may be cached by nobody else', () => {

@@ -1,11 +1,7 @@
 import type { RpcRequest } from '../../core/json-rpc.ts';
 import type { TraceContext } from '../../core/traces.ts';
 import type { IncomingRequest } from './incoming.ts';
-
-/** Of Node 21 and later: the lib of this project's language level does not have it yet. */
-const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => unknown };
-/** A number that JavaScript may not hold exactly. */
-const LONG_NUMBER = /\d{16}/;
+import { rewritten } from './raw-json.ts';
 
 /** Where the caller's trace stands, as its request says (MCP 2026-07-28, basic/index, "OpenTelemetry trace context"). */
 export function traceOf({ params }: Pick<RpcRequest, 'params'>): Partial<TraceContext> | undefined {
@@ -14,15 +10,8 @@ export function traceOf({ params }: Pick<RpcRequest, 'params'>): Partial<TraceCo
   return typeof tracestate === 'string' ? { traceparent, tracestate } : { traceparent };
 }
 
-/** The request with `context` in its `_meta`; everything else is what the client wrote, to the last digit. */
+/** The request with `context` in its `_meta`, in place of the one before. */
 export function withTrace(incoming: IncomingRequest, context: TraceContext): IncomingRequest {
-  const text = incoming.payload.toString();
-  const message = LONG_NUMBER.test(text) ? (JSON.parse(text, exact) as RpcRequest) : incoming.message;
-  const { tracestate: _, ...meta } = (message.params?._meta ?? {}) as Record<string, unknown>;
-  const traced = { ...message, params: { ...message.params, _meta: { ...meta, ...context } } };
-  return { ...incoming, payload: JSON.stringify(traced) };
-}
-
-function exact(_key: string, value: unknown, { source }: { source?: string } = {}): unknown {
-  return typeof value === 'number' && source !== undefined && LONG_NUMBER.test(source) ? rawJSON(source) : value;
+  const changes = { tracestate: undefined, ...context };
+  return { ...incoming, payload: rewritten(incoming.payload.toString(), ['params', '_meta'], changes) };
 }

@@ -12,6 +12,7 @@ import type { IncomingNotice, IncomingRequest } from '../incoming.ts';
 import type { LiveSession } from '../live-session.ts';
 import { postCancellation, postNotice } from '../notice.ts';
 import { postOut, tell, tellOutcome } from '../out.ts';
+import { rewritten } from '../raw-json.ts';
 import type { Reply } from '../reply.ts';
 import { RequestStream } from '../request-stream.ts';
 import { type ConversationOptions, newTarget } from '../single-conversation.ts';
@@ -137,9 +138,10 @@ export class AggregateConversation implements Conversation {
 
   /** The server that a request is for, and the request as that server knows it. */
   #routed(incoming: IncomingRequest): { readonly server: ServerName; readonly incoming: IncomingRequest } {
-    const { server, params } = route(incoming.message, this.#servers());
-    const message = { ...incoming.message, params };
-    return { server, incoming: { ...incoming, message, payload: JSON.stringify(message) } };
+    const { server, changes } = route(incoming.message, this.#servers());
+    const message = { ...incoming.message, params: { ...incoming.message.params, ...changes } };
+    const payload = rewritten(incoming.payload.toString(), ['params'], changes);
+    return { server, incoming: { ...incoming, message, payload } };
   }
 
   /** What is asked of all servers at once; undefined: it is for one of them. */

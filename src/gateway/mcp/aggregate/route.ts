@@ -6,13 +6,13 @@ import { type Split, splitName, splitUri } from './names.ts';
 type Fields = Record<string, unknown>;
 
 /**
- * The server that a request at `/mcp` is for, and its parameters with the names that the server knows.
+ * The server that a request at `/mcp` is for, and those of its parameters that have another name there.
  * @throws AppError `params.invalid` for a name of none of `servers`, `method.unknown`
  */
 export function route(
   { method, params = {} }: RpcRequest,
   servers: readonly ServerName[],
-): { readonly server: ServerName; readonly params: Fields } {
+): { readonly server: ServerName; readonly changes: Fields } {
   const found = (split: Split<string> | undefined, what: unknown): Split<string> => {
     if (split) return split;
     const text = String(JSON.stringify(what)).slice(0, 100);
@@ -22,19 +22,19 @@ export function route(
     case 'tools/call':
     case 'prompts/get': {
       const { server, own } = found(splitName(servers, params.name), params.name);
-      return { server, params: { ...params, name: own } };
+      return { server, changes: { name: own } };
     }
     case 'resources/read':
     case 'resources/subscribe':
     case 'resources/unsubscribe': {
       const { server, own } = found(splitUri(servers, params.uri), params.uri);
-      return { server, params: { ...params, uri: own } };
+      return { server, changes: { uri: own } };
     }
     case 'completion/complete': {
       const ref = (params.ref ?? {}) as Fields;
       const [field, split] = ref.type === 'ref/prompt' ? (['name', splitName] as const) : (['uri', splitUri] as const);
       const { server, own } = found(split(servers, ref[field]), ref[field]);
-      return { server, params: { ...params, ref: { ...ref, [field]: own } } };
+      return { server, changes: { ref: { ...ref, [field]: own } } };
     }
     default:
       throw new AppError('method.unknown', `Method not found: ${method.slice(0, 100)}`);

@@ -1,5 +1,6 @@
 import type { ServerName } from '../../../core/ids.ts';
 import { isRequest, isResponse, type RequestId, type RpcMessage } from '../../../core/json-rpc.ts';
+import { rewritten } from '../raw-json.ts';
 import type { Translate } from '../request-stream.ts';
 import { publicId, publicUri } from './names.ts';
 
@@ -11,24 +12,28 @@ const asFields = (value: unknown): Fields | undefined =>
 /** What one server's messages become at `/mcp`: its ids, its progress tokens and its resources get its name. */
 export function translator(server: ServerName): Translate {
   return (payload) => {
-    const message = JSON.parse(payload.toString()) as RpcMessage;
+    const text = payload.toString();
+    const message = JSON.parse(text) as RpcMessage;
     if (isResponse(message)) {
       if (!('result' in message) || !payload.includes('"uri"')) return payload;
-      return encode({ ...message, result: publicResult(server, message.result) });
+      const { result } = message;
+      return encode(() => rewritten(text, ['result'], publicContent(server, result)));
     }
     if (isRequest(message)) {
       const params = message.params && publicToken(server, message.params);
-      return encode({ ...message, id: publicId(server, message.id), ...(params ? { params } : {}) });
+      return encode(() =>
+        JSON.stringify({ ...message, id: publicId(server, message.id), ...(params ? { params } : {}) }),
+      );
     }
     const params = message.params && publicNotice(server, message.method, message.params);
-    return params ? encode({ ...message, params }) : payload;
+    return params ? encode(() => JSON.stringify({ ...message, params })) : payload;
   };
 }
 
 /** Undefined: it is nested too deeply to be written, though it could be read. */
-function encode(message: object): Buffer | undefined {
+function encode(message: () => string): Buffer | undefined {
   try {
-    return Buffer.from(JSON.stringify(message));
+    return Buffer.from(message());
   } catch {
     return undefined;
   }
@@ -57,8 +62,8 @@ function publicNotice(server: ServerName, method: string, params: Fields): Field
 }
 
 /** Resources in the results of tools/call, prompts/get and resources/read (2025-11-25, schema `ContentBlock`, `ResourceContents`). */
-function publicResult(server: ServerName, result: Fields): Fields {
-  const changed: Fields = { ...result };
+function publicContent(server: ServerName, result: Fields): Fields {
+  const changed: Fields = {};
   if (Array.isArray(result.content)) changed.content = result.content.map((block) => publicBlock(server, block));
   if (Array.isArray(result.contents)) changed.contents = result.contents.map((contents) => withUri(server, contents));
   if (Array.isArray(result.messages)) {

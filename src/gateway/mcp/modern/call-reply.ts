@@ -13,6 +13,7 @@ import {
 import type { Conversation } from '../conversation.ts';
 import { parseEventId, type RequestCursor } from '../event-id.ts';
 import type { Heart } from '../heart.ts';
+import { rewritten } from '../raw-json.ts';
 import type { Reply } from '../reply.ts';
 import type { Call } from './call.ts';
 import { CallQuestions } from './call-questions.ts';
@@ -20,7 +21,7 @@ import { isLogged } from './client-meta.ts';
 import { digestOf, encoded, type Fields } from './fields.ts';
 import { incapable, inputRequest, isInterruptible, isQuestion, missingCapability } from './questions.ts';
 import type { CallState } from './request-state.ts';
-import { completeResult, inputRequiredResult, publicError, urlElicitations } from './results.ts';
+import { completion, inputRequiredResult, publicError, urlElicitations } from './results.ts';
 
 /** Questions that a server asks at once come one by one: so long is waited for the next, milliseconds. */
 const GATHER_MS = 50;
@@ -116,9 +117,10 @@ export class CallReply implements Reply {
   }
 
   #take(payload: Buffer | string, id: (() => string) | undefined): void {
-    const message = JSON.parse(payload.toString()) as RpcMessage;
+    const text = payload.toString();
+    const message = JSON.parse(text) as RpcMessage;
     if (isResponse(message)) {
-      this.#answer(message);
+      this.#answer(message, text);
       return;
     }
     if (isRequest(message)) this.#question(message, payload.length);
@@ -126,11 +128,15 @@ export class CallReply implements Reply {
     if (id && this.#questions.pass(isRequest(message) ? message.id : undefined)) this.#place = id;
   }
 
-  #answer(message: RpcResponse): void {
+  #answer(message: RpcResponse, text: string): void {
     const { request } = this.#options.call;
     const { serverInfo } = this.#options.conversation;
     if ('result' in message) {
-      this.#say(200, () => ({ result: completeResult(request.method, message.result, serverInfo) }));
+      const { result } = message;
+      this.#write(200, () => {
+        const completed = rewritten(text, ['result'], completion(request.method, result, serverInfo));
+        return rewritten(completed, [], { id: request.id });
+      });
       return;
     }
     const pages = isInterruptible(request.method) ? urlElicitations(message) : undefined;
@@ -250,12 +256,23 @@ export class CallReply implements Reply {
   }
 
   #say(status: number, answer: () => object): void {
+    const { id } = this.#options.call.request;
+    this.#write(status, () => JSON.stringify({ jsonrpc: '2.0', id, ...answer() }));
+  }
+
+  /** @param answer throws if it is nested too deeply to be written, though it could be read */
+  #write(status: number, answer: () => string): void {
     if (!this.#finish()) return;
     const { out, call } = this.#options;
-    const { id } = call.request;
-    const body = encoded(() => ({ jsonrpc: '2.0', id, ...answer() }));
-    if (body) out.json(status, body);
-    else out.fail(new AppError('upstream.failed', 'The answer of the server is nested too deeply to be passed on'), id);
+    let body: string;
+    try {
+      body = answer();
+    } catch {
+      const why = 'The answer of the server is nested too deeply to be passed on';
+      out.fail(new AppError('upstream.failed', why), call.request.id);
+      return;
+    }
+    out.json(status, body);
   }
 
   /** False: it was finished before. */

@@ -1,5 +1,6 @@
 import type { RequestId, RpcRequest } from '../../../core/json-rpc.ts';
 import type { IncomingKey, IncomingRequest } from '../incoming.ts';
+import { rewritten } from '../raw-json.ts';
 import { type ModernClient, serverMeta } from './client-meta.ts';
 import { asFields, digestOf } from './fields.ts';
 
@@ -23,8 +24,11 @@ export function newCall(request: RpcRequest, client: ModernClient, key: Incoming
   return { request, client, key, serverId: digestOf([key.key, request.id, request.method]), progressToken: token };
 }
 
-/** The request, as a server of an earlier revision is to get it. */
-export function incomingOf({ request, key, serverId, progressToken }: Call): IncomingRequest {
+/**
+ * The request, as a server of an earlier revision is to get it.
+ * @param body as the client wrote it, JSON without line breaks
+ */
+export function incomingOf({ request, key, serverId, progressToken }: Call, body: string): IncomingRequest {
   const { _meta, inputResponses: _responses, requestState: _state, ...params } = request.params ?? {};
   const kept = serverMeta(_meta);
   const meta = progressToken === undefined ? kept : { ...kept, progressToken: serverId };
@@ -35,5 +39,6 @@ export function incomingOf({ request, key, serverId, progressToken }: Call): Inc
     method,
     params: meta === undefined ? params : { ...params, _meta: meta },
   };
-  return { message, payload: JSON.stringify(message), ...key };
+  const own = rewritten(body, ['params'], { _meta: meta, inputResponses: undefined, requestState: undefined });
+  return { message, payload: rewritten(own, [], { id: serverId }), ...key };
 }

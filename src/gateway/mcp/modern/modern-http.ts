@@ -7,6 +7,7 @@ import type { Conversation } from '../conversation.ts';
 import { parseEventId, type RequestCursor } from '../event-id.ts';
 import { type Exchange, keyOf, tokenOf, validated } from '../exchange.ts';
 import type { Heart } from '../heart.ts';
+import { singleLine } from '../incoming.ts';
 import type { LiveSession } from '../live-session.ts';
 import type { SessionCache } from '../session-cache.ts';
 import { MODERN_VERSIONS, VERSIONS } from '../versions.ts';
@@ -126,7 +127,10 @@ export class ModernHttp {
     try {
       if (reply.closed) return;
       if (from) conversation.resume(parseEventId(from.place) as RequestCursor, reply);
-      else conversation.request({ ...incomingOf(call), ...(operation ? { operation } : {}) }, reply);
+      else {
+        const incoming = incomingOf(call, singleLine(body).toString());
+        conversation.request({ ...incoming, ...(operation ? { operation } : {}) }, reply);
+      }
     } catch (error) {
       reply.fail(asAppError(readable(error)));
     }

@@ -27,8 +27,17 @@ const URL_ELICITATION_REQUIRED = -32042;
 
 /** A result, as the newer revision has it. */
 export function completeResult(method: string, result: Fields, serverInfo: object | undefined): Fields {
-  const content = method === 'tools/list' ? withoutHeaders(result) : result;
-  return finish({ ...content, resultType: 'complete', ...(CACHEABLE.has(method) ? CACHING : {}) }, serverInfo);
+  return { ...result, ...completion(method, result, serverInfo) };
+}
+
+/** What a result has to have in the newer revision, as fields that are added to it, or take the place of its own. */
+export function completion(method: string, result: Fields, serverInfo: object | undefined): Fields {
+  return {
+    ...(method === 'tools/list' ? withoutHeaders(result) : {}),
+    resultType: 'complete',
+    ...(CACHEABLE.has(method) ? CACHING : {}),
+    ...metaOf(result, serverInfo),
+  };
 }
 
 /** A result that asks the client to call again. */
@@ -39,13 +48,12 @@ export function inputRequiredResult(
 ): Fields {
   const asked = Object.keys(inputRequests).length > 0 ? { inputRequests } : {};
   const state = requestState === undefined ? {} : { requestState };
-  return finish({ resultType: 'input_required', ...asked, ...state }, serverInfo);
+  return { resultType: 'input_required', ...asked, ...state, ...metaOf({}, serverInfo) };
 }
 
 /** 2026-07-28, basic/index, "Per-response protocol fields". */
-function finish(result: Fields, serverInfo: object | undefined): Fields {
-  if (!serverInfo) return result;
-  return { ...result, _meta: { ...asFields(result._meta), [SERVER_INFO_KEY]: serverInfo } };
+function metaOf({ _meta }: Fields, serverInfo: object | undefined): Fields {
+  return serverInfo ? { _meta: { ...asFields(_meta), [SERVER_INFO_KEY]: serverInfo } } : {};
 }
 
 /**
@@ -82,12 +90,12 @@ export function urlElicitations({ error }: RpcError): RpcRequest[] | undefined {
  * by them, and a header that nobody asked for cannot be missing.
  */
 function withoutHeaders(result: Fields): Fields {
-  if (!Array.isArray(result.tools)) return result;
+  if (!Array.isArray(result.tools)) return {};
   const tools = result.tools.map((tool: unknown) => {
     const fields = asFields(tool);
     return fields?.inputSchema === undefined ? tool : { ...fields, inputSchema: plainSchema(fields.inputSchema) };
   });
-  return { ...result, tools };
+  return { tools };
 }
 
 /** A property may have the annotation's name: then there is a schema behind it, and no text. */
