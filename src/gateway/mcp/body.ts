@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { AppError } from '../../core/errors.ts';
 
@@ -26,4 +27,57 @@ export function readBody(req: IncomingMessage, limit: number): Promise<Buffer> {
       if (!req.readableEnded) tooEarly();
     });
   });
+}
+
+/** @throws AppError `request.unparsable` */
+export function parseBody(body: Buffer): unknown {
+  // What is not, would be another text for each who reads it (2025-11-25, basic/transports: "MUST be UTF-8 encoded").
+  if (!isUtf8(body)) throw new AppError('request.unparsable', 'The body is not UTF-8');
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    throw new AppError('request.unparsable', 'The body is not JSON');
+  }
+}
+
+/** Levels of arrays and objects in one message. JSON of some thousands could be read, but neither walked nor written again. */
+const MAX_DEPTH = 500;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
+/**
+ * Counts brackets, and makes nothing of the values: a body may have millions of them.
+ * @param body JSON that was parsed before
+ * @throws AppError `request.invalid`
+ */
+export function checkDepth(body: Buffer): void {
+  if (body.length <= 2 * MAX_DEPTH) return; // each level takes two
+  let depth = 0;
+  for (let at = 0; at < body.length; at++) {
+    switch (body[at]) {
+      case QUOTE:
+        at = stringEnd(body, at);
+        break;
+      case OPEN_ARRAY:
+      case OPEN_OBJECT:
+        depth += 1;
+        if (depth > MAX_DEPTH)
+          throw new AppError('request.invalid', `The body is nested more than ${MAX_DEPTH} levels deep`);
+        break;
+      case CLOSE_ARRAY:
+      case CLOSE_OBJECT:
+        depth -= 1;
+    }
+  }
+}
+
+/** Where the string ends that begins at `open`: its quotation mark. */
+function stringEnd(body: Buffer, open: number): number {
+  let at = open + 1;
+  while (at < body.length && body[at] !== QUOTE) at += body[at] === BACKSLASH ? 2 : 1;
+  return at;
 }

@@ -1,4 +1,10 @@
-import type { RpcMessage, RpcNotification, RpcRequest, RpcResponse } from '../../core/json-rpc.ts';
+import {
+  isRequest,
+  type RpcMessage,
+  type RpcNotification,
+  type RpcRequest,
+  type RpcResponse,
+} from '../../core/json-rpc.ts';
 import type { Operation } from '../../core/meter.ts';
 
 /** By which a host knows a message that it was sent before. */
@@ -19,6 +25,9 @@ export interface Incoming<M extends RpcMessage = RpcMessage> extends IncomingKey
 }
 export type IncomingRequest = Incoming<RpcRequest>;
 export type IncomingNotice = Incoming<RpcNotification | RpcResponse>;
+
+export const isIncomingRequest = (incoming: IncomingRequest | IncomingNotice): incoming is IncomingRequest =>
+  isRequest(incoming.message);
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;

@@ -1,13 +1,12 @@
-import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { MAX_MESSAGE } from '../../core/channel.ts';
 import { errorTypeOf } from '../../core/error-type.ts';
-import { AppError, asAppError } from '../../core/errors.ts';
+import { asAppError } from '../../core/errors.ts';
 import { idOf, type RequestId, type RpcNotification, type RpcRequest, rpcError } from '../../core/json-rpc.ts';
 import type { Logger } from '../../core/logger.ts';
 import { UNMEASURED } from '../../core/meter.ts';
 import type { Traces } from '../../core/traces.ts';
-import { readBody } from './body.ts';
+import { checkDepth, parseBody, readBody } from './body.ts';
 import { Connections, type ConnectionsOptions } from './connections.ts';
 import { type Exchange, tokenOf } from './exchange.ts';
 import { noteFailure } from './failure-log.ts';
@@ -134,9 +133,9 @@ export class McpEndpoint implements Disposable {
     exchange.arrivedAt = performance.now();
     let id: RequestId | null = null;
     try {
-      const value = parse(body);
+      const value = parseBody(body);
       id = idOf(value);
-      checkDepth(value, body.length);
+      checkDepth(body);
       await this.#traced(exchange, value, () => work(value, body));
     } catch (error) {
       this.#fail(exchange, error, id);
@@ -175,27 +174,3 @@ export class McpEndpoint implements Disposable {
 const isMessageLike = (value: unknown): value is RpcNotification & { readonly id?: unknown } =>
   typeof (value as Partial<RpcNotification> | null)?.method === 'string';
 const isRequestLike = (value: unknown): value is RpcRequest => isMessageLike(value) && value.id !== undefined;
-
-function parse(body: Buffer): unknown {
-  // What is not, would be another text for each who reads it (2025-11-25, basic/transports: "MUST be UTF-8 encoded").
-  if (!isUtf8(body)) throw new AppError('request.unparsable', 'The body is not UTF-8');
-  try {
-    return JSON.parse(body.toString());
-  } catch {
-    throw new AppError('request.unparsable', 'The body is not JSON');
-  }
-}
-
-/** Levels of arrays and objects in one message. JSON of some thousands could be read, but neither walked nor written again. */
-const MAX_DEPTH = 500;
-
-/** @throws AppError `request.invalid` */
-function checkDepth(value: unknown, bytes: number): void {
-  if (bytes <= 2 * MAX_DEPTH) return; // each level takes two
-  let level = [value];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > MAX_DEPTH)
-      throw new AppError('request.invalid', `The body is nested more than ${MAX_DEPTH} levels deep`);
-    level = level.flatMap((item) => (typeof item === 'object' && item !== null ? Object.values(item) : []));
-  }
-}

@@ -3,12 +3,12 @@ import { HostRefused } from '../../core/host-link.ts';
 import { isRequest, type RpcRequest } from '../../core/json-rpc.ts';
 import { type GatewayMeter, UNMEASURED } from '../../core/meter.ts';
 import { answerBatch } from './batch.ts';
-import type { Connections } from './connections.ts';
+import { type Connections, connectionOver } from './connections.ts';
 import type { Conversation } from './conversation.ts';
 import { parseEventId } from './event-id.ts';
 import { type Exchange, keyOf, tokenOf, validated } from './exchange.ts';
 import { accepts, single } from './guards.ts';
-import { type IncomingNotice, type IncomingRequest, singleLine } from './incoming.ts';
+import { type IncomingNotice, type IncomingRequest, isIncomingRequest, singleLine } from './incoming.ts';
 import type { LiveSession } from './live-session.ts';
 import type { Reply } from './reply.ts';
 import type { SessionCache } from './session-cache.ts';
@@ -138,7 +138,7 @@ export class StreamableHttp {
     const conversation = await this.#connections.find(live, id);
     // The same answer whether it never was, is over, or is somebody else's or another server's.
     if (!conversation || conversation.record.server !== server || conversation.record.transport === 'sse') {
-      throw new AppError('connection.over', 'No such connection in this session: send "initialize" again');
+      throw connectionOver();
     }
     const version = single(req.headers['mcp-protocol-version']) ?? DEFAULT_VERSION;
     if (!isSpoken(version)) {
@@ -147,6 +147,3 @@ export class StreamableHttp {
     return conversation;
   }
 }
-
-const isIncomingRequest = (incoming: IncomingRequest | IncomingNotice): incoming is IncomingRequest =>
-  isRequest(incoming.message);

@@ -1,13 +1,9 @@
 import type { ServerName } from '../../../core/ids.ts';
 import { isRequest, isResponse, type RequestId, type RpcMessage } from '../../../core/json-rpc.ts';
+import { asFields, encoded, type Fields } from '../fields.ts';
 import { rewritten } from '../raw-json.ts';
 import type { Translate } from '../request-stream.ts';
 import { publicId, publicUri } from './names.ts';
-
-type Fields = Record<string, unknown>;
-
-const asFields = (value: unknown): Fields | undefined =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
 
 /** What one server's messages become at `/mcp`: its ids, its progress tokens and its resources get its name. */
 export function translator(server: ServerName): Translate {
@@ -17,26 +13,17 @@ export function translator(server: ServerName): Translate {
     if (isResponse(message)) {
       if (!('result' in message) || !payload.includes('"uri"')) return payload;
       const { result } = message;
-      return encode(() => rewritten(text, ['result'], publicContent(server, result)));
+      return encoded(() => rewritten(text, ['result'], publicContent(server, result)));
     }
     if (isRequest(message)) {
       const params = message.params && publicToken(server, message.params);
-      return encode(() =>
+      return encoded(() =>
         JSON.stringify({ ...message, id: publicId(server, message.id), ...(params ? { params } : {}) }),
       );
     }
     const params = message.params && publicNotice(server, message.method, message.params);
-    return params ? encode(() => JSON.stringify({ ...message, params })) : payload;
+    return params ? encoded(() => JSON.stringify({ ...message, params })) : payload;
   };
-}
-
-/** Undefined: it is nested too deeply to be written, though it could be read. */
-function encode(message: () => string): Buffer | undefined {
-  try {
-    return Buffer.from(message());
-  } catch {
-    return undefined;
-  }
 }
 
 /** The token that the server wants progress reported under. */

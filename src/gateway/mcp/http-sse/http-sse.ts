@@ -16,7 +16,7 @@ import { connectionOver } from '../connections.ts';
 import type { Conversation } from '../conversation.ts';
 import { type Exchange, keyOf, tokenOf, validated } from '../exchange.ts';
 import { single } from '../guards.ts';
-import { type IncomingNotice, type IncomingRequest, singleLine } from '../incoming.ts';
+import { type IncomingNotice, type IncomingRequest, isIncomingRequest, singleLine } from '../incoming.ts';
 import type { LiveSession } from '../live-session.ts';
 import type { Reply } from '../reply.ts';
 import { VERSIONS } from '../versions.ts';
@@ -153,9 +153,6 @@ async function measured(operation: Operation | undefined, work: () => Promise<vo
 
 const isCancellation = (message: IncomingNotice['message']): message is RpcNotification =>
   'method' in message && message.method === 'notifications/cancelled';
-
-const isIncomingRequest = (incoming: IncomingRequest | IncomingNotice): incoming is IncomingRequest =>
-  isRequest(incoming.message);
 
 /** Says by HTTP why nothing was done: no answer comes by the stream. */
 function refuse(reply: Reply, id: RequestId | null, cause: unknown): void {

@@ -5,8 +5,8 @@ import type { RpcMessage, RpcRequest } from '../../../core/json-rpc.ts';
 import { within } from '../../../core/within.ts';
 import type { Conversation } from '../conversation.ts';
 import { parseEventId, type RequestCursor } from '../event-id.ts';
+import type { Fields } from '../fields.ts';
 import type { Reply } from '../reply.ts';
-import type { Fields } from './fields.ts';
 
 /**
  * The result of a request of this gateway's own. What else the server says on its stream is dropped.

@@ -1,5 +1,5 @@
 import type { RequestId, RpcRequest } from '../../../core/json-rpc.ts';
-import type { Fields } from './fields.ts';
+import type { Fields } from '../fields.ts';
 import { inputRequest, keyOfQuestion, missingCapability } from './questions.ts';
 import type { CallState } from './request-state.ts';
 

@@ -12,13 +12,13 @@ import {
 } from '../../../core/json-rpc.ts';
 import type { Conversation } from '../conversation.ts';
 import { parseEventId, type RequestCursor } from '../event-id.ts';
+import { digestOf, encoded, type Fields } from '../fields.ts';
 import type { Heart } from '../heart.ts';
 import { rewritten } from '../raw-json.ts';
 import type { Reply } from '../reply.ts';
 import type { Call } from './call.ts';
 import { CallQuestions } from './call-questions.ts';
 import { isLogged } from './client-meta.ts';
-import { digestOf, encoded, type Fields } from './fields.ts';
 import { incapable, inputRequest, isInterruptible, isQuestion, missingCapability } from './questions.ts';
 import type { CallState } from './request-state.ts';
 import { completion, inputRequiredResult, publicError, urlElicitations } from './results.ts';
@@ -192,7 +192,7 @@ export class CallReply implements Reply {
     )
       own = { ...params, progressToken: call.progressToken };
     else if (method === 'notifications/message' && isLogged(params.level, call.client.logLevel)) own = params;
-    const payload = own && encoded(() => ({ jsonrpc: '2.0', method, params: own }));
+    const payload = own && encoded(() => JSON.stringify({ jsonrpc: '2.0', method, params: own }));
     if (payload) out.send(payload, undefined, false);
   }
 
@@ -260,19 +260,13 @@ export class CallReply implements Reply {
     this.#write(status, () => JSON.stringify({ jsonrpc: '2.0', id, ...answer() }));
   }
 
-  /** @param answer throws if it is nested too deeply to be written, though it could be read */
   #write(status: number, answer: () => string): void {
     if (!this.#finish()) return;
     const { out, call } = this.#options;
-    let body: string;
-    try {
-      body = answer();
-    } catch {
-      const why = 'The answer of the server is nested too deeply to be passed on';
-      out.fail(new AppError('upstream.failed', why), call.request.id);
-      return;
-    }
-    out.json(status, body);
+    const body = encoded(answer);
+    const why = 'The answer of the server is nested too deeply to be passed on';
+    if (body) out.json(status, body);
+    else out.fail(new AppError('upstream.failed', why), call.request.id);
   }
 
   /** False: it was finished before. */

@@ -1,8 +1,8 @@
 import type { RequestId, RpcRequest } from '../../../core/json-rpc.ts';
+import { asFields, digestOf } from '../fields.ts';
 import type { IncomingKey, IncomingRequest } from '../incoming.ts';
 import { rewritten } from '../raw-json.ts';
 import { type ModernClient, serverMeta } from './client-meta.ts';
-import { asFields, digestOf } from './fields.ts';
 
 /** One request of a modern client. */
 export interface Call {

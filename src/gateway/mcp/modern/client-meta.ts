@@ -1,7 +1,7 @@
 import { AppError } from '../../../core/errors.ts';
 import type { RpcRequest } from '../../../core/json-rpc.ts';
+import { asFields, type Fields } from '../fields.ts';
 import { VERSION_KEY } from '../versions.ts';
-import { asFields, type Fields } from './fields.ts';
 
 const INFO_KEY = 'io.modelcontextprotocol/clientInfo';
 const CAPABILITIES_KEY = 'io.modelcontextprotocol/clientCapabilities';

@@ -1,6 +1,6 @@
 import { AppError } from '../../../core/errors.ts';
 import type { RpcRequest } from '../../../core/json-rpc.ts';
-import { asFields, type Fields } from './fields.ts';
+import { asFields, type Fields } from '../fields.ts';
 
 /**
  * With this in `_meta` a server of an earlier revision may name its question: the key in `inputRequests`. Then a client can

@@ -1,7 +1,7 @@
 import { AppError } from '../../../core/errors.ts';
 import type { RpcRequest } from '../../../core/json-rpc.ts';
+import { asFields } from '../fields.ts';
 import { MODERN_VERSIONS, VERSION_KEY, VERSIONS } from '../versions.ts';
-import { asFields } from './fields.ts';
 
 /** The parameter that `Mcp-Name` repeats, by method. */
 const NAMES: ReadonlyMap<string, 'name' | 'uri'> = new Map([

@@ -4,7 +4,7 @@ import type { ConnectionId } from '../../../core/ids.ts';
 import type { RequestId, RpcRequest } from '../../../core/json-rpc.ts';
 import { lock, unlock } from '../../../sessions/box.ts';
 import { deriveKey } from '../../../sessions/keys.ts';
-import { digestOf } from './fields.ts';
+import { digestOf } from '../fields.ts';
 
 /** Where a call that waits for its client is: all that a retry needs, on whatever replica it arrives. */
 export interface CallState {

@@ -1,5 +1,5 @@
 import type { RpcError, RpcRequest } from '../../../core/json-rpc.ts';
-import { asFields, type Fields } from './fields.ts';
+import { asFields, type Fields } from '../fields.ts';
 
 const SERVER_INFO_KEY = 'io.modelcontextprotocol/serverInfo';
 /** The annotation by which a tool has a parameter repeated in a header. */

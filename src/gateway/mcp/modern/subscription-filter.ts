@@ -1,6 +1,6 @@
 import { AppError } from '../../../core/errors.ts';
 import type { RpcRequest } from '../../../core/json-rpc.ts';
-import { asFields, type Fields } from './fields.ts';
+import { asFields, type Fields } from '../fields.ts';
 
 /** What a client wants to be told of (2026-07-28, schema `SubscriptionFilter`). */
 export interface SubscriptionFilter {

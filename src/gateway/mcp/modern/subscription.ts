@@ -1,8 +1,8 @@
 import type { AppError } from '../../../core/errors.ts';
 import type { RequestId, RpcNotification } from '../../../core/json-rpc.ts';
+import { asFields, encoded, type Fields } from '../fields.ts';
 import type { Heart } from '../heart.ts';
 import type { Reply } from '../reply.ts';
-import { asFields, encoded, type Fields } from './fields.ts';
 import { completeResult } from './results.ts';
 import { covers, type SubscriptionFilter } from './subscription-filter.ts';
 
@@ -120,7 +120,7 @@ export class Subscription implements Reply {
   #say(method: string, params: Fields): void {
     const { out, id } = this.#options;
     const own = { ...params, _meta: { ...asFields(params._meta), [SUBSCRIPTION_KEY]: id } };
-    const payload = encoded(() => ({ jsonrpc: '2.0', method, params: own }));
+    const payload = encoded(() => JSON.stringify({ jsonrpc: '2.0', method, params: own }));
     if (payload) out.send(payload, undefined, false);
   }
 }

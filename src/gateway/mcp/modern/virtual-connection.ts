@@ -1,9 +1,9 @@
 import type { ConnectionRecord } from '../../../core/connection.ts';
 import type { ConnectionId, ServerName } from '../../../core/ids.ts';
 import type { SessionRecord } from '../../../core/session.ts';
+import { digestOf } from '../fields.ts';
 import { VERSIONS } from '../versions.ts';
 import type { ModernClient } from './client-meta.ts';
-import { digestOf } from './fields.ts';
 
 /**
  * The connection that a modern client would have opened. Derived from what the client says of itself, so that every replica

@@ -6,10 +6,10 @@ export type Fields = Record<string, unknown>;
 export const asFields = (value: unknown): Fields | undefined =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
 
-/** What `message` makes, as JSON; undefined: it is nested too deeply to be written, though it could be read. */
-export function encoded(message: () => object): Buffer | undefined {
+/** What `write` makes, JSON; undefined: it is nested too deeply to be written, though it could be read. */
+export function encoded(write: () => string): Buffer | undefined {
   try {
-    return Buffer.from(JSON.stringify(message()));
+    return Buffer.from(write());
   } catch {
     return undefined;
   }
