@@ -22,6 +22,9 @@ const VARIABLES: Readonly<Record<keyof SecretFiles, string>> = {
 };
 const STORE_PASSWORD = 'MCP_SESSION_MANAGER_STORE_PASSWORD_FILE';
 
+/** The variables that name such files. */
+export const SECRET_VARIABLES: readonly string[] = [...Object.values(VARIABLES), STORE_PASSWORD];
+
 /** The files of secrets that the environment names, as those of containers are. */
 export function secretFiles(place: Place): SecretFiles {
   const named = Object.entries(VARIABLES).flatMap(([name, variable]) => {

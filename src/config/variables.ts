@@ -1,20 +1,9 @@
+import { SECRET_VARIABLES } from './secret-files.ts';
 import { SETTINGS, variableOf } from './settings.ts';
 
 const PREFIX = 'MCP_SESSION_MANAGER_';
 /** Variables that are no settings (docs/configuration.md, docs/command-line.md). */
-const OTHERS = [
-  'STATE',
-  'CONFIG',
-  'CATALOGUE',
-  'KEY_FILE',
-  'CREDENTIAL_FILE',
-  'STORE_PASSWORD_FILE',
-  'ACCOUNTS_FILE',
-  'ADMIN_PASSWORD_FILE',
-  'ADMIN_KEYS_FILE',
-  'URL',
-  'BIN',
-].map((name) => PREFIX + name);
+const OTHERS = [...['STATE', 'CONFIG', 'CATALOGUE', 'URL', 'BIN'].map((name) => PREFIX + name), ...SECRET_VARIABLES];
 
 /** More letters than these are no slip of the fingers. */
 const NEAR = 6;
