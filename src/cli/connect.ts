@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { AppError } from '../core/errors.ts';
-import { isServerName } from '../core/ids.ts';
 import { Bridge } from './bridge/bridge.ts';
 import { linesOf } from './bridge/lines.ts';
 import { McpHttp } from './bridge/mcp-http.ts';
+import { checkedServer } from './checked-name.ts';
 import type { CliIo } from './io.ts';
 import { managerUrl } from './manager-address.ts';
 import { tokenForTerminal } from './session-access.ts';
@@ -26,12 +26,9 @@ export interface ConnectOptions {
  * `false`, each request has one of its own. Throws `config.invalid` for other values.
  */
 export async function connect(io: CliIo, server: string | undefined, options: ConnectOptions): Promise<number> {
-  if (server !== undefined && !isServerName(server)) {
-    throw new AppError('request.invalid', `"${server}" is not the name of a server: 'status' lists them`);
-  }
+  const path = server === undefined ? '/mcp' : `/mcp/${checkedServer(server)}`;
   const source = { ...io, cwd: resolve(io.cwd, options.workspace ?? '') };
   const timeoutMs = timeoutOf(io.env);
-  const path = server ? `/mcp/${server}` : '/mcp';
   const bridge = new Bridge({
     http: new McpHttp({ url: () => managerUrl(io.env) + path, timeoutMs, keepAlive: keepAliveOf(io.env) }),
     token: (signal?: AbortSignal) => tokenForTerminal(source, signal),

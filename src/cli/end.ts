@@ -1,6 +1,6 @@
 import { AppError } from '../core/errors.ts';
-import { isSessionId } from '../core/ids.ts';
 import { callApi } from './api-client.ts';
+import { checkedSession } from './checked-name.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import type { CliIo } from './io.ts';
 import { managerUrl } from './manager-address.ts';
@@ -36,8 +36,7 @@ async function target(io: CliIo, id: string | undefined): Promise<{ id: string; 
     const { session, bearer } = await requireSession(io);
     return { id: session.id, bearer };
   }
-  if (!isSessionId(id)) throw new AppError('request.invalid', `"${id}" is not the id of a session: see 'sessions'`);
-  return { id, bearer: await ownCredential(io) };
+  return { id: checkedSession(id), bearer: await ownCredential(io) };
 }
 
 /** @returns false if there was nothing to end */

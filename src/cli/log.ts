@@ -1,8 +1,9 @@
 import { callApi } from './api-client.ts';
+import { checkedServer } from './checked-name.ts';
 import type { CliIo } from './io.ts';
 import { managerUrl } from './manager-address.ts';
 import { ASKING, withProgress } from './progress.ts';
-import { checkedServer, chosenSession } from './session-choice.ts';
+import { chosenSession } from './session-choice.ts';
 import { durationOf } from './time.ts';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;

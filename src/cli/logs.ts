@@ -2,13 +2,14 @@ import type { LogLine } from '../core/api.ts';
 import { AppError, messageOf } from '../core/errors.ts';
 import { backoffDelay } from '../core/retry.ts';
 import { followApi } from './api-stream.ts';
+import { checkedServer } from './checked-name.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import type { CliIo } from './io.ts';
 import { jsonLine } from './json-output.ts';
 import { managerUrl } from './manager-address.ts';
 import { ASKING, withProgress } from './progress.ts';
 import { type Paint, paintFor, untilUnread } from './screen.ts';
-import { type ChosenSession, checkedServer, chosenSession } from './session-choice.ts';
+import { type ChosenSession, chosenSession } from './session-choice.ts';
 import { oneLine, printable } from './text.ts';
 import { timeOf } from './time.ts';
 

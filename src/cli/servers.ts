@@ -2,6 +2,7 @@ import type { CatalogueView, SessionView } from '../core/api.ts';
 import { AppError } from '../core/errors.ts';
 import type { ServerName } from '../core/ids.ts';
 import { callApi } from './api-client.ts';
+import { checkedServer } from './checked-name.ts';
 import type { CliIo } from './io.ts';
 import { type Launch, runsTheSame } from './launch-command.ts';
 import { managerUrl } from './manager-address.ts';
@@ -10,7 +11,6 @@ import { withProgress } from './progress.ts';
 import { type Paint, paintFor } from './screen.ts';
 import type { SessionAccess } from './session-access.ts';
 import { requireSession } from './session-access.ts';
-import { checkedServer } from './session-choice.ts';
 import { paintState } from './session-table.ts';
 import { oneLine } from './text.ts';
 

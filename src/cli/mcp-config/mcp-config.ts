@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { AppError } from '../../core/errors.ts';
+import { checkedServer } from '../checked-name.ts';
 import { difference } from '../difference.ts';
 import type { CliIo } from '../io.ts';
 import { jsonOutput } from '../json-output.ts';
 import { launcherPath } from '../launcher.ts';
 import { managerUrl } from '../manager-address.ts';
 import { readText } from '../replace-file.ts';
-import { checkedServer } from '../session-choice.ts';
 import { undo, writeWithBackup } from './backup.ts';
 import type { Client, ClientConfig } from './client-config.ts';
 import { clientConfig } from './client-config.ts';
