@@ -12,18 +12,18 @@ import { Departures } from './departures.ts';
 import { FencedStore } from './fenced-store.ts';
 import { HostSurvey } from './host-survey.ts';
 import { Instances, keyOf, type Present } from './instances.ts';
+import { Leftovers } from './leftovers.ts';
 import { isOf, orphansAmong, viewOf } from './orphans.ts';
-import { noteLack, OUTAGE_BACKOFF, outageOf } from './outages.ts';
+import { OUTAGE_BACKOFF } from './outages.ts';
 import { PassMeter } from './pass-meter.ts';
 import { Reconciler, type ReconcilerOptions } from './reconciler.ts';
 import { Room } from './room.ts';
 import { Serial } from './serial.ts';
+import { Troubles } from './troubles.ts';
 
 export interface ControllerOptions extends ReconcilerOptions {
   readonly runtime: Runtime;
   readonly lease: Lease;
-  /** Removes what the runtime keeps for a session besides its instances (configuration, logs). Nothing there: done. */
-  readonly forget: (session: SessionId) => Promise<void>;
   /** This machine's name, as terminals give it: only their processes can be looked at. */
   readonly hostname: string;
   /** Whether the terminal's leader, a process of this machine, has ended. */
@@ -53,12 +53,10 @@ export class Controller {
   readonly #stop = new AbortController();
   readonly #work = new Set<Promise<void>>();
   readonly #retries = new Map<string, number>();
-  /** Sessions that the runtime may keep something for. */
-  readonly #open = new Set<SessionId>();
-  readonly #forgetting = new Map<SessionId, Promise<void>>();
+  readonly #leftovers: Leftovers;
+  readonly #troubles: Troubles;
   /** What runs here is known: before that, nothing can be said to be gone. */
   #listed = false;
-  #outage: string | undefined;
   /** Ends the pause between two looks at everything. */
   #nap = new AbortController();
 
@@ -69,13 +67,16 @@ export class Controller {
     this.#departures = new Departures(options);
     this.#reconciler = new Reconciler(this.#options, this.#instances, options.lease, this.#stop.signal);
     this.#measured = new PassMeter(options, this.#stop.signal);
-    this.#survey = new HostSurvey(options, this.#instances);
+    this.#leftovers = new Leftovers(options.runtime);
+    this.#troubles = new Troubles(options);
+    const onHang = (session: SessionId, name: ServerName) => this.#background(this.#reconcile(session, name));
+    this.#survey = new HostSurvey(options, this.#instances, this.#reconciler.silences, onHang);
     this.#room = new Room(this.#options, this.#reconciler, (session, name) => this.#reconcile(session, name));
   }
 
   /** What keeps it from its work, for people; undefined: nothing. */
   get trouble(): string | undefined {
-    return this.#outage;
+    return this.#troubles.outage;
   }
 
   /** Works until `signal` aborts or the lease is lost. What runs goes on running: the next controller adopts it. */
@@ -127,9 +128,9 @@ export class Controller {
   async #runPass(): Promise<boolean> {
     try {
       const { work, actual } = await this.#pass('terminal');
-      for (const task of [...work, this.#reconciler.rebuild.askAgain(actual)]) this.#background(task);
-      if (this.#outage) this.#options.log.info({}, 'reconciling again');
-      this.#outage = undefined;
+      const more = [this.#reconciler.rebuild.askAgain(actual), this.#leftovers.search()];
+      for (const task of [...work, ...more]) this.#background(task);
+      this.#troubles.passed(actual);
       return true;
     } catch (error) {
       this.#measured.failed(error);
@@ -170,12 +171,12 @@ export class Controller {
       this.#departures.saw(record);
     }
     for (const { instance } of actual.values()) {
-      this.#open.add(instance.labels.session);
+      const { session, server } = instance.labels;
       if (!this.#reconciler.rebuild.isSpared(instance)) this.#departures.sawInstance(instance.labels);
-      names.get(instance.labels.session)?.add(instance.labels.server);
+      names.set(session, (names.get(session) ?? new Set()).add(server));
     }
     for (const [id, servers] of names) {
-      this.#open.add(id);
+      this.#leftovers.add(id);
       for (const name of servers) {
         const record = records.get(id);
         const action = decide(record, name, actual.get(keyOf(id, name)) ?? { phase: 'absent' }, now);
@@ -184,7 +185,7 @@ export class Controller {
         else if (until !== undefined) this.#retryAt(id, name, until);
       }
     }
-    for (const id of this.#open) if (!records.has(id)) work.push(this.#look(id));
+    for (const id of this.#leftovers.sessions) if (!records.has(id)) work.push(this.#look(id));
     return work;
   }
 
@@ -224,7 +225,7 @@ export class Controller {
   async #look(session: SessionId): Promise<void> {
     const record = await findRecord(this.#options.store, session);
     if (record) {
-      this.#open.add(session);
+      this.#leftovers.add(session);
       this.#departures.saw(record);
     } else {
       this.#options.memory.over(session);
@@ -243,7 +244,7 @@ export class Controller {
 
   #reconcile(session: SessionId, name: ServerName): Promise<void> {
     return this.#serial.run(keyOf(session, name), async () => {
-      await this.#forgetting.get(session)?.catch(() => {}); // heard of by whoever asked for it
+      await this.#leftovers.settled(session);
       const until = await this.#reconciler.reconcile(session, name);
       if (until !== undefined) this.#retryAt(session, name, until);
       this.#admitNext();
@@ -264,16 +265,8 @@ export class Controller {
       if (await findRecord(this.#options.store, session)) return;
       busy = this.#serial.isBusy(`${session}/`);
     }
-    // From here to `set` nothing else runs: a start that is asked for later waits for the removal.
-    if (this.#stop.signal.aborted || !this.#open.has(session) || this.#instances.of(session).length > 0) return;
-    const removal = this.#forgetting.get(session) ?? this.#options.forget(session);
-    this.#forgetting.set(session, removal);
-    try {
-      await removal;
-      this.#open.delete(session);
-    } finally {
-      this.#forgetting.delete(session);
-    }
+    // From here to the beginning of the removal nothing else runs: a start that is asked for later waits for it.
+    if (!this.#stop.signal.aborted && this.#instances.of(session).length === 0) await this.#leftovers.remove(session);
   }
 
   #retryAt(session: SessionId, name: ServerName, until: number): void {
@@ -295,15 +288,10 @@ export class Controller {
     this.#work.add(done);
   }
 
-  /** An outage is logged once, not once for each session that it touches. */
   #note(error: unknown): void {
     if (this.#stop.signal.aborted) return;
-    noteLack(this.#options.meter, error);
     if (error instanceof StoreEmptied) this.#nap.abort(); // seen before the next look at everything, which mends it
-    const outage = outageOf(error);
-    if (outage && this.#outage) return;
-    this.#outage ??= outage;
-    this.#options.log.warn({ reason: messageOf(error) }, outage ?? 'reconciling failed');
+    this.#troubles.note(error);
   }
 }
 

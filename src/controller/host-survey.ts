@@ -2,17 +2,20 @@ import type { Catalogue } from '../core/catalogue.ts';
 import type { HostControl, HostStatus } from '../core/channel.ts';
 import type { Clock } from '../core/clock.ts';
 import type { ControllerMeter } from '../core/controller-meter.ts';
-import type { ServerName } from '../core/ids.ts';
+import type { ServerName, SessionId } from '../core/ids.ts';
 import { isCurrent, type ServerState, type SessionRecord } from '../core/session.ts';
 import { within } from '../core/within.ts';
 import type { InstanceKeys } from '../sessions/instance-keys.ts';
 import { type HostAnswer, HostSums } from './host-sums.ts';
 import { type Instances, keyOf } from './instances.ts';
+import type { Asked, Silences } from './silences.ts';
 
 /** Hosts that are asked at the same time: more would only wait for the same processors. */
 const AT_ONCE = 8;
 /** How long a host may take to say how it is, milliseconds. */
 const STATUS_MS = 2000;
+/** The same for one that was silent when it was asked last, milliseconds. */
+const SILENT_MS = 15_000;
 
 export interface HostSurveyOptions {
   readonly hosts: Pick<HostControl, 'status'>;
@@ -24,6 +27,8 @@ export interface HostSurveyOptions {
   readonly surveyMs: number;
 }
 
+type Answer = HostAnswer & Asked;
+
 interface Ready {
   readonly record: SessionRecord;
   readonly server: ServerName;
@@ -31,17 +36,27 @@ interface Ready {
 }
 
 /**
- * Asks the hosts of all instances that are ready how they are, some at a time, in rounds, and tells the meter what they say
- * together. Nothing waits for it, and a host that hangs costs a round its time and no more.
+ * Asks the hosts of all instances that are ready how they are, some at a time, in rounds: tells the meter what they say
+ * together, and finds those that hang. Nothing waits for it, and a host that hangs costs a round its time and no more.
  */
 export class HostSurvey {
   readonly #options: HostSurveyOptions;
   readonly #instances: Pick<Instances, 'status'>;
+  readonly #silences: Silences;
+  readonly #onHang: (session: SessionId, server: ServerName) => void;
   #records: Iterable<SessionRecord> = [];
 
-  constructor(options: HostSurveyOptions, instances: Pick<Instances, 'status'>) {
+  /** @param onHang called with each round, for each instance that hangs */
+  constructor(
+    options: HostSurveyOptions,
+    instances: Pick<Instances, 'status'>,
+    silences: Silences,
+    onHang: (session: SessionId, server: ServerName) => void,
+  ) {
     this.#options = options;
     this.#instances = instances;
+    this.#silences = silences;
+    this.#onHang = onHang;
   }
 
   /** These are all sessions that there are. */
@@ -58,12 +73,15 @@ export class HostSurvey {
       await clock.sleep(surveyMs, signal).catch(() => {}); // aborted: seen in the next line
       if (signal.aborted) return;
       const answers = await this.#round(signal);
-      if (!signal.aborted) meter.surveyed(sums.add(answers, clock.now()));
+      if (signal.aborted) return;
+      const now = clock.now();
+      meter.surveyed(sums.add(answers, now));
+      for (const { session, server } of this.#silences.heard(answers, now)) this.#onHang(session, server);
     }
   }
 
-  async #round(signal: AbortSignal): Promise<HostAnswer[]> {
-    const answers: HostAnswer[] = [];
+  async #round(signal: AbortSignal): Promise<Answer[]> {
+    const answers: Answer[] = [];
     const waiting = readyAmong(this.#records);
     const ask = async () => {
       for (const ready of waiting) {
@@ -77,16 +95,18 @@ export class HostSurvey {
   }
 
   /** Undefined: the instance is not there any more. */
-  async #ask({ record, server, state }: Ready, signal: AbortSignal): Promise<HostAnswer | undefined> {
+  async #ask({ record, server, state }: Ready, signal: AbortSignal): Promise<Answer | undefined> {
     const { hosts, keys, clock } = this.#options;
     const { instance, incarnation } = state;
     const secret = keys.secretOf(record, server, incarnation);
+    const { id: session, nonce } = record;
+    const which = { session, server, nonce, incarnation };
     const late = () => new Error('no answer');
     const asked = (limit: AbortSignal) => hosts.status(instance.endpoint, secret, limit);
-    const status = await within(clock, STATUS_MS, late, asked, signal).catch((): HostStatus | undefined => undefined);
-    const about = { key: keyOf(record.id, server), server, startedAt: instance.startedAt };
-    if (status) return { ...about, status };
-    return (await this.#isThere(record, server, incarnation)) ? { ...about, status } : undefined;
+    const ms = this.#silences.isSilent(which) ? SILENT_MS : STATUS_MS;
+    const status = await within(clock, ms, late, asked, signal).catch((): HostStatus | undefined => undefined);
+    const answer = { ...which, key: keyOf(session, server), startedAt: instance.startedAt, status };
+    return status || (await this.#isThere(record, server, incarnation)) ? answer : undefined;
   }
 
   async #isThere({ id, nonce }: SessionRecord, server: ServerName, incarnation: number): Promise<boolean> {

@@ -1,5 +1,4 @@
 import type { HostControl } from '../core/channel.ts';
-import type { Clock } from '../core/clock.ts';
 import type { ControllerMeter, StartOutcome } from '../core/controller-meter.ts';
 import { AppError, messageOf, StoreUnavailable } from '../core/errors.ts';
 import type { ServerName, SessionId } from '../core/ids.ts';
@@ -9,22 +8,22 @@ import type { Instance } from '../core/runtime.ts';
 import { type InstanceRef, isCurrent, nextIncarnation, type ServerState, type SessionRecord } from '../core/session.ts';
 import type { Signals } from '../core/signals.ts';
 import type { SessionStore } from '../core/store.ts';
-import { within } from '../core/within.ts';
 import { findRecord } from '../sessions/find-record.ts';
-import type { InstanceKeys } from '../sessions/instance-keys.ts';
 import type { Lifecycle } from '../sessions/lifecycle.ts';
 import { Admission, type AdmissionLimits, type Claim, type Waiting } from './admission.ts';
-import { type AssignmentContext, assignmentOf } from './assignment.ts';
 import { type Action, decide } from './decide.ts';
 import { burdenOf, FAILURE_POLICY, type Failure, failedState } from './failures.ts';
 import type { Instances } from './instances.ts';
-import { noteLack } from './outages.ts';
+import { Launcher, type LauncherOptions } from './launcher.ts';
+import { NotEnded } from './not-ended.ts';
+import { noteLack, outageOf } from './outages.ts';
 import { whyRestarted, whyStopped } from './reasons.ts';
 import { Rebuild } from './rebuild.ts';
 import type { RecordMemory } from './record-memory.ts';
 import { Rest } from './rest.ts';
+import { Silences } from './silences.ts';
 import { StartGate } from './start-gate.ts';
-import { type Start, Starts } from './starts.ts';
+import { Starts } from './starts.ts';
 import { writeState } from './write-state.ts';
 
 /** A change leads to the next within one reconcile; more than these are left to the next one. */
@@ -32,23 +31,17 @@ const STEPS = 6;
 /** Who was turned away because too many wait is asked to come back after this time, milliseconds. */
 const FULL_MS = 10_000;
 
-export interface ReconcilerOptions extends AssignmentContext {
+export interface ReconcilerOptions extends LauncherOptions {
   readonly store: SessionStore;
   readonly hosts: HostControl;
-  readonly keys: InstanceKeys;
   readonly signals: Signals;
   readonly lifecycle: Lifecycle;
-  readonly clock: Clock;
   readonly log: Logger;
   readonly meter: ControllerMeter;
   /** A number in [0, 1). */
   readonly random: () => number;
   /** How many starts may be in progress at once; the others wait for their turn. */
   readonly startsAtOnce: number;
-  /** How long a start may take, from its turn until the host has its assignment, milliseconds. */
-  readonly startMs: number;
-  /** How long an instance may take to end by itself, milliseconds. */
-  readonly graceMs: number;
   /** After what time without use an instance is ended, milliseconds; 0: never. */
   readonly idleMs: number;
   readonly admission: AdmissionLimits;
@@ -67,13 +60,15 @@ type StartAction = Extract<Action, { do: 'start' }>;
 /** Makes one server of one session what its record says. Never two at the same time for the same server. */
 export class Reconciler {
   readonly starts = new Starts();
+  readonly silences = new Silences();
   readonly rebuild: Rebuild;
   readonly rest: Rest;
   readonly admission: Admission;
   readonly #options: ReconcilerOptions;
   readonly #instances: Instances;
   readonly #gate: StartGate;
-  readonly #lease: Pick<Lease, 'epoch' | 'lost'>;
+  readonly #launcher: Launcher;
+  readonly #lease: Pick<Lease, 'lost'>;
   readonly #stop: AbortSignal;
 
   /** @param stop the manager ends: starts are given up, what runs goes on running */
@@ -86,6 +81,7 @@ export class Reconciler {
     this.#options = options;
     this.#instances = instances;
     this.#gate = new StartGate(options.startsAtOnce);
+    this.#launcher = new Launcher(options, instances, lease);
     this.#lease = lease;
     this.#stop = stop;
     this.rest = new Rest(options);
@@ -95,21 +91,24 @@ export class Reconciler {
 
   /**
    * Acts until there is nothing to do. Returns when there is something again, milliseconds since the epoch, if that is known.
-   * Throws `StoreUnavailable`, having stopped nothing, and what the runtime throws when an instance cannot be stopped.
+   * Throws `StoreUnavailable`, having stopped nothing, `NotEnded`, and `runtime.unavailable`.
    */
   async reconcile(session: SessionId, name: ServerName): Promise<number | undefined> {
     for (let step = 0; step < STEPS && !this.#stop.aborted; step++) {
-      const record = await findRecord(this.#options.store, session);
-      if (record) this.#options.memory.saw(record);
-      const actual = await this.#instances.status(session, name);
-      const action = decide(record, name, actual, this.#options.clock.now());
+      const { store, memory, clock } = this.#options;
+      const actual = this.silences.judged(await this.#instances.status(session, name), clock.now());
+      // Before its record is looked for, which may be made again at this very moment.
+      const spared = actual.phase !== 'absent' && this.rebuild.isSpared(actual.instance);
+      const record = await findRecord(store, session);
+      if (record) memory.saw(record);
+      const action = decide(record, name, actual, clock.now());
       if (action.do !== 'start') this.admission.leave(session, name);
       // Whoever was stopped in the middle (SIGSTOP) goes on here, before any timer could say that the lease is lost.
       if (this.#lease.lost.aborted) return undefined;
       if (action.do === 'nothing') {
         const rest = record && (await this.rest.settle(record, name, actual));
         if (rest !== true) return action.until ?? rest;
-      } else if (!record && action.do === 'stop' && this.rebuild.isSpared(action.instance)) {
+      } else if (!record && action.do === 'stop' && spared) {
         return action.instance.labels.deadline;
       } else if (!(await this.#act(action, name))) return undefined;
       if (action.do === 'stop' && actual.phase === 'running') this.#stopped(action.instance, whyStopped(record, name));
@@ -126,7 +125,7 @@ export class Reconciler {
   async #act(action: Exclude<Action, { do: 'nothing' }>, name: ServerName): Promise<boolean> {
     switch (action.do) {
       case 'stop':
-        await this.#instances.stop(action.instance, this.#options.graceMs);
+        await this.#end(action.instance);
         break;
       case 'settle':
         await this.#write(action.record, name, { phase: 'stopped' });
@@ -145,6 +144,14 @@ export class Reconciler {
       }
     }
     return true;
+  }
+
+  async #end(instance: Instance): Promise<void> {
+    try {
+      await this.#instances.stop(instance, this.#options.graceMs);
+    } catch (error) {
+      throw outageOf(error) ? error : new NotEnded(instance, error);
+    }
   }
 
   /** There is no place for it now: it waits for one, or rests until somebody wants it again. */
@@ -182,7 +189,8 @@ export class Reconciler {
     try {
       await turn.come(AbortSignal.any([start.signal, this.#stop]));
       if (turn.waits && !(await this.#write(record, name, { ...starting, since: clock.now() }))) return;
-      const { name: label, endpoint, startedAt } = await this.#launch(begun, name, start);
+      const launched = this.#launcher.launch(record, name, incarnation, start.signal, this.#stop);
+      const { name: label, endpoint, startedAt } = await launched;
       const instance: InstanceRef = { name: label, endpoint, startedAt };
       const ready: ServerState = { phase: 'ready', incarnation, since: clock.now(), instance, ...before };
       if (!(await this.#write(record, name, ready))) return;
@@ -195,36 +203,6 @@ export class Reconciler {
       if (this.#stop.aborted) return;
       if (error instanceof StoreUnavailable) throw error;
       await this.#startFailed(begun, name, error);
-    }
-  }
-
-  async #launch(action: StartAction, name: ServerName, start: Start): Promise<Instance> {
-    const { clock, hosts, keys, startMs, graceMs } = this.#options;
-    const { record, incarnation } = action;
-    const assignment = await assignmentOf(this.#options, record, name, incarnation);
-    const { id: session, owner, nonce, maxAt: deadline, workspace } = record;
-    const labels = { session, server: name, owner, nonce, incarnation, epoch: this.#lease.epoch, deadline };
-    const late = () => new AppError('server.failed', `it was not ready within ${Math.round(startMs / 1000)} s`);
-    let task: Promise<Instance> | undefined;
-    const launch = (signal: AbortSignal) => {
-      task = this.#instances.start({ labels, workspace }, signal).then(async (instance) => {
-        await hosts.configure(instance.endpoint, keys.secretOf(record, name, incarnation), assignment, signal);
-        return instance;
-      });
-      return task;
-    };
-    const giveUp = new AbortController();
-    const launched = () => within(clock, startMs, late, launch, AbortSignal.any([giveUp.signal, start.signal]));
-    try {
-      return await within(clock, startMs + graceMs, late, launched, this.#stop);
-    } catch (error) {
-      // What was begun is cleared away. Without this it would meet its successor.
-      const settled = async () => void (await task?.catch(() => {}));
-      await within(clock, graceMs / 2, late, settled).catch(() => {});
-      // Only now: if it is this manager that ends, the next one goes on with the instance, and may have it in use already.
-      giveUp.abort(error);
-      await within(clock, graceMs / 2, late, settled).catch(() => {});
-      throw error;
     }
   }
 
@@ -277,5 +255,6 @@ function claimOf({ record, server: { state } }: StartAction, server: ServerName,
 function kindOf(error: AppError | undefined): Failure['kind'] {
   if (error?.code === 'config.invalid') return 'definite';
   if (error?.code === 'server.unconfigured') return 'unconfigured';
-  return error?.code === 'runtime.unavailable' ? 'outage' : 'failure';
+  // Busy: its place is taken by what does not end, or is somebody else's.
+  return error?.code === 'runtime.unavailable' || error?.code === 'server.busy' ? 'outage' : 'failure';
 }

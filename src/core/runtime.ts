@@ -60,7 +60,8 @@ export interface LogOptions {
  *   resolves when the endpoint accepts connections. A rejection or an aborted signal leaves nothing behind.
  * - Instances outlive the program that started them; `list` finds them again.
  * - `stop` ends the whole process tree: asks, waits `graceMs`, then kills. It resolves when nothing of it runs any more.
- *   An absent one is done. Concurrent calls share one ending. A start in progress is aborted.
+ *   An absent one is done. Concurrent calls share one ending. A start in progress is aborted. Throws `server.busy` if something
+ *   of it does not end, whatever is done.
  * - Everything throws `runtime.unavailable` when what instances run on (a container engine) does not answer: it never looks
  *   like `absent`. A start throws it too when the engine lacks the image or room on its disk (data: `lack`), and
  *   `config.invalid` when trying again cannot help; else `server.failed`.
@@ -75,6 +76,8 @@ export interface Runtime {
   logs(id: InstanceId, options: LogOptions): AsyncIterable<string>;
   /** Undefined if it is not running. */
   usage(id: InstanceId): Promise<ResourceUsage | undefined>;
+  /** Sessions for which something is kept besides their instances, whether these are there or not: what `forget` removes. */
+  kept(): AsyncIterable<SessionId>;
   /**
    * Removes what is kept for a session that is over besides its instances: sockets, configuration, logs. Nothing there: done.
    * @throws AppError `server.busy` if an instance of it still runs

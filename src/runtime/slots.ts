@@ -99,6 +99,11 @@ export class Slots {
       if (!LEFT.has(name)) rmSync(join(slot.directory, name), { recursive: true, force: true });
   }
 
+  /** Sessions that have directories. */
+  sessions(): SessionId[] {
+    return namesIn(this.#root).filter(isSessionId);
+  }
+
   /** Removes the directories of a session. */
   forget(session: SessionId): void {
     rmSync(join(this.#root, session), { recursive: true, force: true });

@@ -286,6 +286,19 @@ function stopping(place: () => RuntimePlace, start: Start): void {
 }
 
 function forgetting(place: () => RuntimePlace, start: Start): void {
+  it('names the sessions of which something is kept, also to the next runtime object', async () => {
+    const runtime = place().runtime();
+    expect(await collect(runtime.kept())).toEqual([]);
+    const { id, labels } = await start(runtime);
+    await start(runtime, { server: 'proxmox' });
+    await runtime.stop(id, 5000);
+    expect(await collect(place().runtime().kept())).toEqual([labels.session]);
+    await runtime.stop(`${labels.session}/proxmox`, 5000);
+    expect(await collect(place().runtime().kept())).toEqual([labels.session]);
+    await runtime.forget(labels.session);
+    expect(await collect(runtime.kept())).toEqual([]);
+  });
+
   it('forgets a session whose instances have ended, and no other', async () => {
     const runtime = place().runtime();
     const { id, labels } = await start(runtime);

@@ -28,6 +28,11 @@ export class FakeRuntime implements Runtime {
   /** What `list` and `stop` wait for. */
   listGate: Promise<void> = Promise.resolve();
   stopGate: Promise<void> = Promise.resolve();
+  /** What a call of `forget` waits for. */
+  forgetGate: Promise<void> = Promise.resolve();
+  /** Sessions for which something is kept, and those that were forgotten. */
+  readonly keeps = new Set<string>();
+  readonly forgotten: string[] = [];
   /** While set, `start` and `list` reject with it. */
   refusal: Error | undefined;
   /** While set, `stop` rejects. */
@@ -56,6 +61,7 @@ export class FakeRuntime implements Runtime {
     if (mode === 'never') await this.#clock.sleep(1e9, signal);
     if (typeof mode === 'number') await this.#clock.sleep(mode, signal);
     signal.throwIfAborted();
+    this.keeps.add(labels.session);
     if (same) this.#instances.delete(same.instance.id);
     const id = `${labels.session}/${labels.server}#${this.started.length}`;
     const endpoint = { kind: 'unix', path: `/sockets/${id}` } as const;
@@ -99,7 +105,15 @@ export class FakeRuntime implements Runtime {
     return this.#instances.get(id)?.phase === 'running' ? { cpuSeconds: 1.5, memoryBytes: 1024, pids: 2 } : undefined;
   }
 
-  async forget(): Promise<void> {}
+  async *kept(): AsyncIterable<string> {
+    yield* this.keeps;
+  }
+
+  async forget(session: string): Promise<void> {
+    await this.forgetGate;
+    this.keeps.delete(session);
+    this.forgotten.push(session);
+  }
 
   /** What runs now, as `session/server/incarnation`. */
   running(): string[] {

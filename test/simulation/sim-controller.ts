@@ -62,6 +62,5 @@ function controllerOf(world: World, process: SimProcess, lease: SimLease, memory
     meter: NO_METER,
     hostname: 'laptop',
     isTerminalGone: () => false,
-    forget: async () => {},
   });
 }

@@ -128,6 +128,7 @@ export function runtimeFor(world: World, from: SimProcess): Runtime {
     },
     async *logs() {},
     usage: async () => undefined,
+    async *kept() {},
     forget: async () => {},
   };
 }

@@ -46,13 +46,16 @@ export const CATALOGUE = new Map([
 /** A log that keeps what is said at `warn` and above. */
 export class KeptLog implements Logger {
   readonly warnings: string[] = [];
+  /** What each was about. */
+  readonly about: object[] = [];
   debug(): void {}
   info(): void {}
-  warn(_: object, message: string): void {
+  warn(about: object, message: string): void {
     this.warnings.push(message);
+    this.about.push(about);
   }
-  error(_: object, message: string): void {
-    this.warnings.push(message);
+  error(about: object, message: string): void {
+    this.warn(about, message);
   }
   child(): Logger {
     return this;
@@ -93,10 +96,7 @@ export class ControlPlane {
   readonly keys = new InstanceKeys(KEY);
   readonly records = new RecordSeal(KEY);
   readonly grants = new EgressGrants(KEY, this.clock);
-  readonly forgotten: SessionId[] = [];
   readonly deadLeaders = new Set<number>();
-  /** What a call of `forget` waits for. */
-  forgetGate: Promise<void> = Promise.resolve();
   readonly sessions: Sessions;
   controller: Controller;
   #end = new AbortController();
@@ -139,10 +139,6 @@ export class ControlPlane {
       hostname: 'laptop',
       lease: { epoch: ++this.#epoch, lost: new AbortController().signal, [Symbol.asyncDispose]: async () => {} },
       isTerminalGone: ({ leader }: Terminal) => leader !== undefined && this.deadLeaders.has(leader.pid),
-      forget: async (session) => {
-        await this.forgetGate;
-        this.forgotten.push(session);
-      },
       ...this.#change,
       ...change,
     });

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { isCircuitOpen } from '../../src/controller/failures.ts';
 import { AppError, StoreUnavailable } from '../../src/core/errors.ts';
 import { settle } from '../fakes/fake-clock.ts';
 import { ControlPlane, INTERVAL } from '../support/control-plane.ts';
@@ -72,9 +73,9 @@ describe('Controller: starting and stopping', () => {
     await p.sessions.end(id);
     await settle();
     expect(p.runtime.size).toBe(0);
-    expect(p.forgotten).toEqual([id]);
+    expect(p.runtime.forgotten).toEqual([id]);
     await p.clock.advance(INTERVAL * 3);
-    expect(p.forgotten).toEqual([id]);
+    expect(p.runtime.forgotten).toEqual([id]);
   });
 
   it('ends what belongs to an expired session', async () => {
@@ -82,7 +83,7 @@ describe('Controller: starting and stopping', () => {
     const { id } = await p.open();
     await p.clock.advance(1_800_000 + INTERVAL);
     expect(p.runtime.size).toBe(0);
-    expect(p.forgotten).toEqual([id]);
+    expect(p.runtime.forgotten).toEqual([id]);
   });
 
   it('forgets an expired session of which nothing runs', async () => {
@@ -90,13 +91,13 @@ describe('Controller: starting and stopping', () => {
     const { id } = await p.open();
     await p.sessions.stopAll(id);
     await p.clock.advance(1_800_000 + INTERVAL);
-    expect(p.forgotten).toEqual([id]);
+    expect(p.runtime.forgotten).toEqual([id]);
   });
 
   it('starts nothing of a session that is opened again before the last one is forgotten', async () => {
     const p = await plane();
     const gate = Promise.withResolvers<void>();
-    p.forgetGate = gate.promise;
+    p.runtime.forgetGate = gate.promise;
     const first = await p.open({ servers: ['filesystem'] });
     await p.sessions.end(first.id);
     await settle();
@@ -106,7 +107,7 @@ describe('Controller: starting and stopping', () => {
     expect(p.runtime.running()).toEqual([]);
     gate.resolve();
     await settle();
-    expect(p.forgotten).toEqual([first.id]);
+    expect(p.runtime.forgotten).toEqual([first.id]);
     expect(p.runtime.running()).toEqual([`${first.id}/filesystem/1`]);
     expect(await p.state(second.id)).toMatchObject({ phase: 'ready' });
   });
@@ -122,7 +123,7 @@ describe('Controller: starting and stopping', () => {
     expect(p.runtime.stopped.map(({ labels }) => labels.nonce)).toEqual([first.nonce]);
     expect(p.runtime.started.map(({ labels }) => labels.nonce)).toEqual([first.nonce, second.nonce]);
     expect(p.runtime.running()).toHaveLength(1);
-    expect(p.forgotten).toEqual([]);
+    expect(p.runtime.forgotten).toEqual([]);
   });
 
   it('forgets nothing of a session that was opened again while the last one ended', async () => {
@@ -138,7 +139,7 @@ describe('Controller: starting and stopping', () => {
     await settle();
     expect(p.runtime.size).toBe(0);
     await p.clock.advance(INTERVAL);
-    expect(p.forgotten).toEqual([]);
+    expect(p.runtime.forgotten).toEqual([]);
     expect(p.runtime.running()).toEqual([`${id}/proxmox/1`]);
   });
 
@@ -155,7 +156,7 @@ describe('Controller: starting and stopping', () => {
     await p.sessions.end(id);
     await p.clock.advance(INTERVAL);
     expect(p.runtime.size).toBe(0);
-    expect(p.forgotten).toEqual([id]);
+    expect(p.runtime.forgotten).toEqual([id]);
   });
 });
 
@@ -192,7 +193,7 @@ describe('Controller: changes while a server starts', () => {
     await settle();
     await p.clock.advance(2000); // `configure` does not listen: it is waited for as long as for an ending
     expect(p.runtime.size).toBe(0);
-    expect(p.forgotten).toEqual([id]);
+    expect(p.runtime.forgotten).toEqual([id]);
     gate.resolve();
   });
 
@@ -313,14 +314,39 @@ describe('Controller: failures', () => {
   it.each([
     ['never', 10_000],
     ['deaf', 12_000],
-  ] as const)('gives up a start that takes too long (%s)', async (mode, after) => {
+  ] as const)(
+    'gives up a start that takes too long, for which the server is not to blame (%s)',
+    async (mode, after) => {
+      const p = await plane();
+      p.runtime.modes.set('filesystem', mode);
+      const { id } = await p.open({ servers: ['filesystem'] });
+      await p.clock.advance(after - 1);
+      expect(await p.state(id)).toMatchObject({ phase: 'starting' });
+      await p.clock.advance(1);
+      const reason = 'what servers run on has not started it within 10 s';
+      expect(await p.state(id)).toMatchObject({ phase: 'failed', reason, failures: 0, outages: 1 });
+    },
+  );
+
+  it('opens no circuit while what servers run on hangs', async () => {
     const p = await plane();
-    p.runtime.modes.set('filesystem', mode);
+    p.runtime.modes.set('filesystem', 'never');
     const { id } = await p.open({ servers: ['filesystem'] });
-    await p.clock.advance(after - 1);
-    expect(await p.state(id)).toMatchObject({ phase: 'starting' });
-    await p.clock.advance(1);
-    expect(await p.state(id)).toMatchObject({ phase: 'failed', reason: 'it was not ready within 10 s' });
+    await p.clock.advance(300_000);
+    const state = await p.state(id);
+    expect(p.runtime.started.length).toBeGreaterThan(5);
+    expect(isCircuitOpen(state)).toBe(false);
+    p.runtime.modes.clear();
+    await p.clock.advance(40_000);
+    expect(await p.state(id)).toMatchObject({ phase: 'ready' });
+  });
+
+  it('takes a host that runs and does not take its assignment for a failure of the server', async () => {
+    const p = await plane();
+    p.hosts.gate = new Promise(() => {});
+    const { id } = await p.open({ servers: ['filesystem'] });
+    await p.clock.advance(12_000);
+    expect(await p.state(id)).toMatchObject({ phase: 'failed', reason: 'it was not ready within 10 s', failures: 1 });
   });
 
   it('does not try again what cannot succeed, until somebody asks', async () => {
@@ -358,12 +384,18 @@ describe('Controller: failures', () => {
     await p.sessions.end(id);
     const other = await p.open({}, 2);
     expect(await p.state(other.id)).toMatchObject({ phase: 'ready' });
-    expect(p.forgotten).toEqual([]);
-    expect(p.log.warnings).toContain('reconciling failed');
+    expect(p.runtime.forgotten).toEqual([]);
+    await p.clock.advance(INTERVAL * 5);
+    const servers = ['filesystem', 'proxmox'];
+    const reason = 'it does not end';
+    expect(p.log.about).toEqual(
+      servers.map((server) => ({ session: id, server, instance: expect.any(String), reason })),
+    );
+    expect(p.log.warnings).toEqual(servers.map(() => expect.stringContaining('cannot be ended')));
     p.runtime.cannotStop = false;
     await p.clock.advance(INTERVAL);
     expect(p.runtime.running()).toEqual([`${other.id}/filesystem/1`, `${other.id}/proxmox/1`]);
-    expect(p.forgotten).toEqual([id]);
+    expect(p.runtime.forgotten).toEqual([id]);
   });
 });
 
@@ -503,7 +535,7 @@ describe('Controller: another manager takes over', () => {
     expect(p.runtime.running()).toHaveLength(4);
     await p.restart();
     expect(p.runtime.running()).toEqual([`${opened.id}/filesystem/1`, `${restarted.id}/filesystem/1001`].sort());
-    expect(p.forgotten).toEqual([ended.id]);
+    expect(p.runtime.forgotten).toEqual([ended.id]);
   });
 
   it('tries again what had failed, when its time has come', async () => {
@@ -535,6 +567,53 @@ describe('Controller: another manager takes over', () => {
   });
 });
 
+describe('Controller: what sessions leave', () => {
+  it('goes when they ended while nobody was in charge, of which nothing ran', async () => {
+    const p = await plane();
+    const ended = await p.open({ servers: ['filesystem'] }, 1);
+    const stopped = await p.open({ servers: ['filesystem'] }, 2);
+    for (const { id } of [ended, stopped]) await p.sessions.stopAll(id);
+    await settle();
+    await p.down();
+    await p.sessions.end(ended.id);
+    await p.restart();
+    await p.clock.advance(INTERVAL * 3);
+    expect(p.runtime.forgotten).toEqual([ended.id]);
+    expect([...p.runtime.keeps]).toEqual([stopped.id]);
+  });
+
+  it('stays while nobody knows whether they are over', async () => {
+    const p = await plane();
+    const { id } = await p.open({ servers: ['filesystem'] });
+    await p.sessions.stopAll(id);
+    await settle();
+    await p.down();
+    const peek = p.store.peek.bind(p.store);
+    p.store.peek = async () => undefined;
+    p.store.generation = async () => undefined;
+    await p.restart();
+    await p.clock.advance(INTERVAL * 3);
+    expect(p.runtime.forgotten).toEqual([]);
+    p.store.peek = peek;
+  });
+
+  it('is looked for again when that failed', async () => {
+    const p = await plane();
+    await p.down();
+    p.runtime.keeps.add('old-session');
+    const kept = p.runtime.kept.bind(p.runtime);
+    p.runtime.kept = () => {
+      throw new Error('the disk is gone');
+    };
+    await p.restart();
+    const { id } = await p.open({ servers: ['filesystem'] });
+    expect(await p.state(id)).toMatchObject({ phase: 'ready' });
+    p.runtime.kept = kept;
+    await p.clock.advance(INTERVAL * 2);
+    expect(p.runtime.forgotten).toEqual(['old-session']);
+  });
+});
+
 describe('Controller: terminals', () => {
   it('ends the sessions of dead terminals of this machine, unless they are to be kept', async () => {
     const p = await plane();
@@ -550,10 +629,10 @@ describe('Controller: terminals', () => {
     const ids = (await p.sessions.list('owner')).map(({ id }) => id).sort();
     expect(ids).toEqual([kept.id, alive.id, elsewhere.id, unknown.id].sort());
     expect(p.runtime.running()).toHaveLength(8);
-    expect(p.forgotten).toEqual([dead.id]);
+    expect(p.runtime.forgotten).toEqual([dead.id]);
     p.deadLeaders.add(3);
     await p.clock.advance(INTERVAL);
-    expect(p.forgotten).toEqual([dead.id, alive.id]);
+    expect(p.runtime.forgotten).toEqual([dead.id, alive.id]);
   });
 
   it('cleans up orphans, and has done so when it answers', async () => {
@@ -569,7 +648,7 @@ describe('Controller: terminals', () => {
     expect(p.runtime.size).toBe(4);
     expect(await p.controller.cleanup('owner')).toEqual({ sessions: [], orphans: 2 });
     expect(p.runtime.running()).toEqual([`${other.id}/filesystem/1`, `${other.id}/proxmox/1`]);
-    expect(p.forgotten).toEqual([id]);
+    expect(p.runtime.forgotten).toEqual([id]);
   });
 
   it("counts and ends only the owner's own", async () => {
@@ -589,7 +668,8 @@ describe('Controller: terminals', () => {
     p.signals.lost = true;
     await p.sessions.end(id);
     p.runtime.cannotStop = true;
-    await expect(p.controller.cleanup()).rejects.toThrow('it does not end');
+    const which = new RegExp(`(filesystem|proxmox) of ${id} \\(\\d\\) cannot be ended: it does not end`);
+    await expect(p.controller.cleanup()).rejects.toThrow(which);
     p.runtime.cannotStop = false;
     expect(await p.controller.cleanup()).toEqual({ sessions: [], orphans: 2 });
   });

@@ -39,7 +39,7 @@ describe('Controller: an emptied store', () => {
     await p.clock.advance(INTERVAL * 3);
     expect(p.runtime.running()).toEqual(running);
     expect([p.runtime.started.length, p.runtime.stopped.length]).toEqual([3, 0]);
-    expect(p.forgotten).toEqual([]);
+    expect(p.runtime.forgotten).toEqual([]);
   });
 
   it('comes back to a new controller, from the hosts alone, with servers that run as they run', async () => {

@@ -124,6 +124,10 @@ export class DockerRuntime implements Runtime {
     return found && found.end === undefined ? this.#engine.usage(found.container) : undefined;
   }
 
+  async *kept(): AsyncIterable<SessionId> {
+    yield* this.#slots.sessions();
+  }
+
   async forget(session: SessionId): Promise<void> {
     const { deployment } = this.#options;
     const left = await this.#engine.list({ [LABEL.deployment]: deployment, [LABEL.session]: session });
@@ -215,7 +219,8 @@ export class DockerRuntime implements Runtime {
     if (end === undefined && graceMs > 0) await this.#engine.stop(container, graceMs);
     const deadline = clock.now() + REMOVAL_MS;
     while (!(await this.#engine.remove(container))) {
-      if (clock.now() >= deadline) throw new AppError('runtime.unavailable', `${slot.id} cannot be removed`);
+      if (clock.now() >= deadline)
+        throw new AppError('server.busy', `The container ${this.#nameOf(slot)} cannot be removed: see what holds it`);
       await clock.sleep(REMOVAL_LOOK_MS);
     }
     if (!(await this.#find(slot))) this.#slots.remove(slot);

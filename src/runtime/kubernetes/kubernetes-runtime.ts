@@ -111,6 +111,10 @@ export class KubernetesRuntime implements Runtime {
     return status.phase === 'running' ? this.#options.usageOf(status.instance) : undefined;
   }
 
+  async *kept(): AsyncIterable<SessionId> {
+    if (this.#leaves) yield* this.#slots.sessions();
+  }
+
   async forget(session: SessionId): Promise<void> {
     const { pods } = await this.#cluster.listPods(selectorFor(this.#options.deployment, session));
     if (pods.length > 0) throw new AppError('server.busy', `A Pod of ${session} is still there: stop it first`);

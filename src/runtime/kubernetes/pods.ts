@@ -1,5 +1,6 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import type { Clock } from '../../core/clock.ts';
+import { AppError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Instance } from '../../core/runtime.ts';
 import { within } from '../../core/within.ts';
@@ -7,7 +8,6 @@ import type { Marked } from '../labels.ts';
 import { lastWords, REASON_LINES } from '../last-words.ts';
 import type { Slot, Slots } from '../slots.ts';
 import type { Cluster } from './cluster.ts';
-import { lacking } from './cluster-errors.ts';
 import { readMarks, selectorFor } from './marks.ts';
 import { podNameOf } from './names.ts';
 import { HOST_PORT } from './pod-spec.ts';
@@ -102,7 +102,7 @@ export class Pods {
         continue;
       }
       if (givenUp || left.state.is !== 'ended' || !left.state.lost)
-        throw lacking('node', `The node of the Pod ${name} does not end it: see whether the node is well`);
+        throw new AppError('server.busy', `The node of the Pod ${name} does not end it: see whether the node is well`);
       log.warn({ instance: slot.id, pod: name }, 'the Pod of a lost node is given up');
       await cluster.deletePod(name, uid, 0);
       givenUp = true;

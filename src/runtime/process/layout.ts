@@ -90,6 +90,12 @@ export class Layout {
     rotateAudit(slot.audit);
   }
 
+  /** Sessions that have directories. */
+  sessions(): ReadonlySet<SessionId> {
+    this.#distrust();
+    return new Set(KINDS.flatMap((kind) => namesIn(join(this.#root, kind)).filter(isSessionId)));
+  }
+
   #distrust(): void {
     const stats = lstatSync(this.#root, { throwIfNoEntry: false });
     if (stats) refuseForeign(this.#root, stats);

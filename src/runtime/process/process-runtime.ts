@@ -90,6 +90,10 @@ export class ProcessRuntime implements Runtime {
     return this.#options.table.usage([host.pid, ...this.#options.table.descendants(host.pid)]);
   }
 
+  async *kept(): AsyncIterable<SessionId> {
+    yield* this.#layout.sessions();
+  }
+
   async forget(session: SessionId): Promise<void> {
     for (const slot of this.#layout.occupied(session))
       if (this.#host(slot)) throw new AppError('server.busy', `${slot.server} of ${session} still runs: stop it first`);

@@ -1,0 +1,14 @@
+import { AppError, messageOf } from '../core/errors.ts';
+import type { Instance } from '../core/runtime.ts';
+import { viewOf } from './orphans.ts';
+
+/** An instance could not be ended, though what it runs on answers. */
+export class NotEnded extends AppError {
+  readonly instance: Instance;
+
+  constructor(instance: Instance, cause: unknown) {
+    const { session, server, instance: name } = viewOf(instance);
+    super('server.busy', `${server} of ${session} (${name}) cannot be ended: ${messageOf(cause)}`, { cause });
+    this.instance = instance;
+  }
+}
