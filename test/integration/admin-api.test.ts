@@ -126,6 +126,25 @@ describe('what operators look at and do', () => {
     expect(health.session_details).toEqual([{ session_id: id, is_terminated: true, owner }]);
   });
 
+  it('recover replaces what runs and does not answer, and what ends again and again', async () => {
+    const { hosts, clock } = server.plane;
+    const { id } = await server.open('dora', 'pts_1');
+    const state = await server.plane.state(id, 'filesystem');
+    if (state.phase !== 'ready' || state.instance.endpoint.kind !== 'unix') throw new Error('it is not ready');
+    hosts.silent.add(state.instance.endpoint.path);
+    const recover = async () => {
+      const recovered = post('/sessions/recover', 'dora', { old_session_id: id });
+      // What does not answer is given up by the clock.
+      for (let n = 0; n < 100; n++) await clock.advance(20);
+      return (await recovered).json.restarted;
+    };
+    expect(await recover()).toEqual(['filesystem']);
+    expect(await server.plane.state(id, 'filesystem')).toMatchObject({ phase: 'ready', incarnation: 1001 });
+    expect(await recover()).toEqual([]);
+    hosts.condition = { circuit: 'open' };
+    expect(await recover()).toEqual(['filesystem', 'proxmox']);
+  });
+
   it('gives the whole of a long log', async () => {
     const { id } = await server.open('dora', 'pts_1');
     const state = await server.plane.state(id, 'filesystem');

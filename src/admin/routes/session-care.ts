@@ -8,7 +8,6 @@ import { eachOf } from '../each-of.ts';
 import type { AdminOptions } from '../options.ts';
 import { type AdminRoute, type Call, route } from '../route.ts';
 import { cleanup, cleanupPreview, message, recovery, sessionId } from '../schemas.ts';
-import { phaseOf } from '../server-counts.ts';
 
 /** Sessions that are touched at once. */
 const AT_ONCE = 16;
@@ -95,12 +94,13 @@ function foreseeRoute({ controller }: AdminOptions): AdminRoute {
 /** Whose sessions are cleaned up; undefined: everybody's. */
 const ownerFor = (person: Person | undefined) => (person?.role === 'developer' ? person.name : undefined);
 
-function recoverRoute({ store, signals, sessions, operations }: AdminOptions): AdminRoute {
+function recoverRoute({ store, signals, sessions, operations, view }: AdminOptions): AdminRoute {
   return route({
     method: 'post',
     path: '/sessions/recover',
     operation: 'sessions.recover',
-    summary: 'Gets a session back to work: puts off its end, and starts servers of it that have failed',
+    summary:
+      'Gets a session back to work: puts off its end, starts servers of it that have failed, replaces those that fail or hang',
     roles: ['admin', 'developer'],
     body: z.strictObject({ old_session_id: sessionId }),
     answer: recovery,
@@ -113,10 +113,13 @@ function recoverRoute({ store, signals, sessions, operations }: AdminOptions): A
         const { items } = await operations.events({ session: id, limit: 1 });
         throw gone(id, items[0] && mayChange(person, items[0]) ? items[0].reason : undefined);
       }
-      const failed = Object.entries(record.servers).filter(([, server]) => phaseOf(server) === 'failed');
-      for (const [name] of failed) await sessions.setServer(id, name, 'start');
+      const servers = (await view(record))?.servers ?? [];
+      const bad = servers.filter(
+        ({ state, unconfigured }) => (state === 'failed' && !unconfigured) || state === 'failing',
+      );
+      for (const { name, state } of bad) await sessions.setServer(id, name, state === 'failed' ? 'start' : 'restart');
       signals.publish(id);
-      const restarted = failed.map(([name]) => name);
+      const restarted = bad.map(({ name }) => name);
       const what = restarted.length > 0 ? `; started again: ${restarted.join(', ')}` : '';
       return {
         message: `The session is live and was refreshed${what}`,

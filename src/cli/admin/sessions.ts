@@ -88,7 +88,7 @@ export async function refreshSessions(io: CliIo, id: string | undefined): Promis
   return care(io, 'refresh', id === undefined ? {} : { session_id: checkedSession(id) });
 }
 
-/** Gets a session back to work: puts off its end, and starts servers of it that have failed. */
+/** Gets a session back to work: puts off its end, starts servers of it that have failed, replaces those that hang. */
 export async function recoverSession(io: CliIo, id: string): Promise<number> {
   return care(io, 'recover', { old_session_id: checkedSession(id) });
 }
