@@ -19,9 +19,9 @@ import type { Endpoint } from '../../core/session.ts';
 import { LABEL, type Marked, readLabels } from '../labels.ts';
 import { endReason, lastWords, REASON_LINES, startFailure } from '../last-words.ts';
 import { untilListeningOrGone } from '../listening.ts';
+import { SlotTurns } from '../slot-turns.ts';
 import { type Slot, Slots } from '../slots.ts';
 import { goesOn, REPLACE_GRACE_MS } from '../succession.ts';
-import { Turns } from '../turns.ts';
 import { type ContainerPolicy, containerOf } from './container-spec.ts';
 import { endOf } from './end-of.ts';
 import { Engine } from './engine.ts';
@@ -65,7 +65,7 @@ export class DockerRuntime implements Runtime {
   readonly #options: DockerRuntimeOptions;
   readonly #engine: Engine;
   readonly #slots: Slots;
-  readonly #turns = new Turns();
+  readonly #turns: SlotTurns<Slot>;
 
   constructor(options: DockerRuntimeOptions) {
     this.#options = options;
@@ -75,13 +75,11 @@ export class DockerRuntime implements Runtime {
       group: options.group,
       settings: { root: 'socketRoot', group: 'socketGroup' },
     });
+    this.#turns = new SlotTurns((id) => this.#slots.find(id));
   }
 
-  async start(spec: InstanceSpec, signal: AbortSignal): Promise<Instance> {
-    const { session, server } = spec.labels;
-    const slot = this.#slots.find(`${session}/${server}`);
-    if (!slot) throw new AppError('request.invalid', `Not a session and a server: ${session}, ${server}`);
-    return this.#turns.run(slot.id, (cancelled) => this.#start(slot, spec, AbortSignal.any([signal, cancelled])));
+  start(spec: InstanceSpec, signal: AbortSignal): Promise<Instance> {
+    return this.#turns.start(spec, signal, (slot, given) => this.#start(slot, spec, given));
   }
 
   async status(id: InstanceId): Promise<InstanceStatus> {
@@ -90,11 +88,8 @@ export class DockerRuntime implements Runtime {
     return found ? this.#statusOf(found) : { phase: 'absent' };
   }
 
-  async stop(id: InstanceId, graceMs: number): Promise<void> {
-    const slot = this.#slots.find(id);
-    if (!slot) return;
-    this.#turns.cancel(slot.id, new AppError('server.stopped', `${slot.server} was stopped while it started`));
-    await this.#turns.run(slot.id, () => this.#end(slot, graceMs));
+  stop(id: InstanceId, graceMs: number): Promise<void> {
+    return this.#turns.stop(id, (slot) => this.#end(slot, graceMs));
   }
 
   async *list(): AsyncIterable<InstanceStatus & { phase: 'running' | 'dead' }> {
@@ -136,7 +131,6 @@ export class DockerRuntime implements Runtime {
   }
 
   async #start(slot: Slot, spec: InstanceSpec, signal: AbortSignal): Promise<Instance> {
-    signal.throwIfAborted();
     const { clock, log } = this.#options;
     const began = clock.now();
     // Made without a look at what is there: mostly nothing is, and a name that is taken says so.

@@ -18,9 +18,9 @@ import type {
 } from '../../core/runtime.ts';
 import { endReason, startFailure } from '../last-words.ts';
 import { untilListeningOrGone } from '../listening.ts';
+import { SlotTurns } from '../slot-turns.ts';
 import { type Slot, Slots } from '../slots.ts';
 import { goesOn, REPLACE_GRACE_MS } from '../succession.ts';
-import { Turns } from '../turns.ts';
 import { Cluster } from './cluster.ts';
 import { lacking } from './cluster-errors.ts';
 import { selectorFor } from './marks.ts';
@@ -62,7 +62,7 @@ export class KubernetesRuntime implements Runtime {
   readonly #cluster: Cluster;
   readonly #pods: Pods;
   readonly #slots: Slots;
-  readonly #turns = new Turns();
+  readonly #turns: SlotTurns<Slot>;
 
   /** @throws AppError `runtime.unavailable` if no cluster is named */
   constructor(options: KubernetesRuntimeOptions) {
@@ -73,14 +73,12 @@ export class KubernetesRuntime implements Runtime {
       group: options.group,
       settings: { root: 'stateRoot', group: 'socketGroup' },
     });
+    this.#turns = new SlotTurns((id) => this.#slots.find(id));
     this.#pods = new Pods({ ...options, cluster: this.#cluster, slots: this.#slots });
   }
 
-  async start(spec: InstanceSpec, signal: AbortSignal): Promise<Instance> {
-    const { session, server } = spec.labels;
-    const slot = this.#slots.find(`${session}/${server}`);
-    if (!slot) throw new AppError('request.invalid', `Not a session and a server: ${session}, ${server}`);
-    return this.#turns.run(slot.id, (cancelled) => this.#start(slot, spec, AbortSignal.any([signal, cancelled])));
+  start(spec: InstanceSpec, signal: AbortSignal): Promise<Instance> {
+    return this.#turns.start(spec, signal, (slot, given) => this.#start(slot, spec, given));
   }
 
   async status(id: InstanceId): Promise<InstanceStatus> {
@@ -89,11 +87,8 @@ export class KubernetesRuntime implements Runtime {
     return found ? this.#statusOf(slot, found) : { phase: 'absent' };
   }
 
-  async stop(id: InstanceId, graceMs: number): Promise<void> {
-    const slot = this.#slots.find(id);
-    if (!slot) return;
-    this.#turns.cancel(slot.id, new AppError('server.stopped', `${slot.server} was stopped while it started`));
-    await this.#turns.run(slot.id, () => this.#end(slot, graceMs));
+  stop(id: InstanceId, graceMs: number): Promise<void> {
+    return this.#turns.stop(id, (slot) => this.#end(slot, graceMs));
   }
 
   async *list(): AsyncIterable<InstanceStatus & { phase: 'running' | 'dead' }> {
@@ -127,7 +122,6 @@ export class KubernetesRuntime implements Runtime {
   }
 
   async #start(slot: Slot, spec: InstanceSpec, signal: AbortSignal): Promise<Instance> {
-    signal.throwIfAborted();
     const { clock, log } = this.#options;
     const began = clock.now();
     // Made without a look at what is there: mostly nothing is, and a name that is taken says so.

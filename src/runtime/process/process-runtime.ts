@@ -18,8 +18,8 @@ import { readPidFile, removeDeadPidFile } from '../../os/pid-file.ts';
 import type { ProcessTable } from '../../os/process-table.ts';
 import { endReason, lastWords, REASON_LINES, startFailure } from '../last-words.ts';
 import { untilListening } from '../listening.ts';
+import { SlotTurns } from '../slot-turns.ts';
 import { goesOn, type Occupant, REPLACE_GRACE_MS } from '../succession.ts';
-import { Turns } from '../turns.ts';
 import { type Launched, launch, MARK } from './launch.ts';
 import { Layout, type Slot } from './layout.ts';
 import { lastLines } from './log-file.ts';
@@ -45,18 +45,16 @@ export class ProcessRuntime implements Runtime {
   readonly kind = 'process';
   readonly #options: ProcessRuntimeOptions;
   readonly #layout: Layout;
-  readonly #turns = new Turns();
+  readonly #turns: SlotTurns<Slot>;
 
   constructor(options: ProcessRuntimeOptions) {
     this.#options = options;
     this.#layout = new Layout(options.root);
+    this.#turns = new SlotTurns((id) => this.#layout.find(id));
   }
 
-  async start(spec: InstanceSpec, signal: AbortSignal): Promise<Instance> {
-    const { session, server } = spec.labels;
-    const slot = this.#layout.find(`${session}/${server}`);
-    if (!slot) throw new AppError('request.invalid', `Not a session and a server: ${session}, ${server}`);
-    return this.#turns.run(slot.id, (cancelled) => this.#start(slot, spec, AbortSignal.any([signal, cancelled])));
+  start(spec: InstanceSpec, signal: AbortSignal): Promise<Instance> {
+    return this.#turns.start(spec, signal, (slot, given) => this.#start(slot, spec, given));
   }
 
   async status(id: InstanceId): Promise<InstanceStatus> {
@@ -64,11 +62,8 @@ export class ProcessRuntime implements Runtime {
     return slot ? this.#status(slot) : { phase: 'absent' };
   }
 
-  async stop(id: InstanceId, graceMs: number): Promise<void> {
-    const slot = this.#layout.find(id);
-    if (!slot) return;
-    this.#turns.cancel(slot.id, new AppError('server.stopped', `${slot.server} was stopped while it started`));
-    await this.#turns.run(slot.id, () => this.#end(slot, graceMs));
+  stop(id: InstanceId, graceMs: number): Promise<void> {
+    return this.#turns.stop(id, (slot) => this.#end(slot, graceMs));
   }
 
   async *list(): AsyncIterable<InstanceStatus & { phase: 'running' | 'dead' }> {
@@ -101,7 +96,6 @@ export class ProcessRuntime implements Runtime {
   }
 
   async #start(slot: Slot, spec: InstanceSpec, signal: AbortSignal): Promise<Instance> {
-    signal.throwIfAborted();
     const found = this.#find(slot);
     const isThere = goesOn(found, spec.labels);
     if (!isThere) {
