@@ -17,6 +17,7 @@ import { isOf, orphansAmong, viewOf } from './orphans.ts';
 import { OUTAGE_BACKOFF } from './outages.ts';
 import { PassMeter } from './pass-meter.ts';
 import { Reconciler, type ReconcilerOptions } from './reconciler.ts';
+import { Retries } from './retries.ts';
 import { Room } from './room.ts';
 import { Serial } from './serial.ts';
 import { Troubles } from './troubles.ts';
@@ -52,7 +53,7 @@ export class Controller {
   readonly #serial = new Serial();
   readonly #stop = new AbortController();
   readonly #work = new Set<Promise<void>>();
-  readonly #retries = new Map<string, number>();
+  readonly #retries: Retries;
   readonly #leftovers: Leftovers;
   readonly #troubles: Troubles;
   /** What runs here is known: before that, nothing can be said to be gone. */
@@ -67,6 +68,7 @@ export class Controller {
     this.#departures = new Departures(options);
     this.#reconciler = new Reconciler(this.#options, this.#instances, options.lease, this.#stop.signal);
     this.#measured = new PassMeter(options, this.#stop.signal);
+    this.#retries = new Retries(options.clock, this.#stop.signal);
     this.#leftovers = new Leftovers(options.runtime);
     this.#troubles = new Troubles(options);
     const onHang = (session: SessionId, name: ServerName) => this.#background(this.#reconcile(session, name));
@@ -270,17 +272,8 @@ export class Controller {
   }
 
   #retryAt(session: SessionId, name: ServerName, until: number): void {
-    const key = keyOf(session, name);
-    if (this.#retries.get(key) === until) return;
-    this.#retries.set(key, until);
-    const { clock } = this.#options;
-    const retry = async () => {
-      await clock.sleep(Math.max(0, until - clock.now()), this.#stop.signal);
-      if (this.#retries.get(key) !== until) return;
-      this.#retries.delete(key);
-      await this.#reconcile(session, name);
-    };
-    this.#background(retry());
+    const retry = () => this.#reconcile(session, name);
+    this.#background(this.#retries.at(keyOf(session, name), until, retry));
   }
 
   #background(task: Promise<void>): void {

@@ -13,7 +13,6 @@ import {
   withServer,
 } from '../core/session.ts';
 import type { SessionStore } from '../core/store.ts';
-import { counted } from '../core/words.ts';
 import {
   type AwaitContext,
   awaitRecord,
@@ -25,20 +24,17 @@ import {
 import { parseCreateSession, unknownServer } from './create-session.ts';
 import { checkPlace, idleServer, isIdle, woken } from './idle.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import { checkQuota, type QuotaLimits } from './quota.ts';
 import { NEW_SERVER, reopened } from './reopen.ts';
 import type { Sealer, Variables } from './sealer.ts';
 import { type UpdateContext, updateRecord } from './update.ts';
 import type { Workspaces } from './workspaces.ts';
 
-export interface SessionLimits {
-  /** Sessions that one owner may have at once. */
-  readonly sessionsPerOwner: number;
+export interface SessionLimits extends QuotaLimits {
   readonly idleTtlMs: number;
   readonly maxAgeMs: number;
   /** How long a request is held for a server that is being started, milliseconds. */
   readonly holdMs: number;
-  /** Starts that may wait for a place: while so many do, no session is made. */
-  readonly startQueue: number;
   /** When the servers of a new session are started, if its terminal does not say. */
   readonly start: 'init' | 'first-use';
 }
@@ -87,7 +83,7 @@ export class Sessions {
    * Throws `request.invalid`, `server.unknown`, `workspace.refused`, `session.quota`.
    */
   async open(owner: string, body: unknown): Promise<Opened> {
-    const { store, catalogue, workspaces, key } = this.#options;
+    const { store, catalogue, workspaces, key, limits } = this.#options;
     const request = parseCreateSession(body, catalogue);
     const { name, host, leader } = request.terminal;
     const terminal = JSON.stringify([name, host, leader?.pid, leader?.startedAt]);
@@ -96,7 +92,7 @@ export class Sessions {
     if (existing && request.attach) return this.#resumed(existing);
     const workspace = await workspaces.admit(request.workspace);
     if (!existing) {
-      await this.#checkQuota(owner);
+      await checkQuota(store, limits, this.#meter, owner);
       const record = this.#newRecord(id, owner, { ...request, workspace });
       if (await store.create(record)) {
         this.#options.signals.publish(id);
@@ -237,33 +233,6 @@ export class Sessions {
     if (!updated) throw sessionOver();
     if (updated.written) this.#options.signals.publish(id);
     return updated.record;
-  }
-
-  /** A guard against a program that runs away, not an exact limit: two at once may both come in as the last one. */
-  async #checkQuota(owner: string): Promise<void> {
-    const { sessionsPerOwner, startQueue } = this.#options.limits;
-    let [own, waiting] = [0, 0];
-    for await (const record of this.#options.store.list()) {
-      if (record.owner === owner) own += 1;
-      for (const { state } of Object.values(record.servers))
-        if (state.phase === 'pending' && state.since !== undefined) waiting += 1;
-    }
-    if (waiting >= startQueue) {
-      this.#meter.sessionTurnedAway();
-      throw new AppError(
-        'session.quota',
-        `${counted(waiting, 'server waits', 'servers wait')} for a place to run already: try again later`,
-        {
-          retryAfter: 10,
-        },
-      );
-    }
-    if (own < sessionsPerOwner) return;
-    throw new AppError(
-      'session.quota',
-      `There ${sessionsPerOwner === 1 ? 'is' : 'are'} ${counted(sessionsPerOwner, 'session')} already, which is the limit: end one, or run \`mcp-session-manager cleanup\` to end those whose terminal is gone`,
-      { retryAfter: 60 },
-    );
   }
 
   #newRecord(id: SessionId, owner: string, request: CreateSession): SessionRecord {
