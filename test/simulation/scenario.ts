@@ -43,6 +43,11 @@ const EVENTS: Readonly<Record<string, (world: World) => boolean>> = {
     host?.process.kill();
     return host !== undefined;
   },
+  'a host hangs': (world) => {
+    const host = world.isMending ? undefined : world.prng.pick(world.machine.running());
+    host?.process.stop();
+    return host !== undefined;
+  },
   'a child killed': (world) => {
     const host = world.prng.pick(world.machine.running());
     const server = host && world.prng.pick([...host.servers]);
@@ -77,7 +82,9 @@ const EVENTS: Readonly<Record<string, (world: World) => boolean>> = {
     return true;
   },
   'the store emptied': (world) => {
-    if (world.storeDown || world.isMending) return false;
+    // Of a session whose host hangs for long nobody else may know.
+    const hangs = world.machine.running().some(({ process }) => process.stopped);
+    if (world.storeDown || world.isMending || hangs) return false;
     world.empty();
     return true;
   },
@@ -126,7 +133,8 @@ export async function runScenario(seed: number, isTraced = false): Promise<Outco
   } catch (error) {
     if (!(error instanceof Violated)) throw error;
   }
-  return { violations: world.violations, reached: world.reached, trace: world.trace };
+  // As it is: what ends with the world still has something to say.
+  return { violations: world.violations, reached: world.reached, trace: [...world.trace] };
 }
 
 class Violated extends Error {}
@@ -172,7 +180,10 @@ async function checkRest(world: World): Promise<void> {
   const records = new Map((await collect(world.memory)).map((record) => [record.id, record]));
   for (const { id, nonce, over } of world.tracked.values())
     if (!over && records.get(id)?.nonce !== nonce) world.violate(`session ${id} was lost`);
-  for (const { instance } of world.machine.running()) {
+  const running = world.machine.running();
+  const hanging = running.filter(({ process }) => process.stopped);
+  if (hanging.length < running.length) for (const { instance } of hanging) world.violate(`${instance.id} still hangs`);
+  for (const { instance } of running) {
     const { session, server, nonce, incarnation } = instance.labels;
     const record = records.get(session);
     const state = record?.nonce === nonce ? record.servers[server]?.state : undefined;

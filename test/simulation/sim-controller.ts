@@ -58,7 +58,7 @@ function controllerOf(world: World, process: SimProcess, lease: SimLease, memory
     idleMs: 20_000,
     admission: { instances: 100, perOwner: 100, queue: 100 },
     intervalMs: 3000,
-    surveyMs: 0,
+    surveyMs: 4000,
     meter: NO_METER,
     hostname: 'laptop',
     isTerminalGone: () => false,
