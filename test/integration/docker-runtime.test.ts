@@ -1,17 +1,38 @@
+import { once } from 'node:events';
 import { chmod, chown, mkdir, rename, symlink } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { connect } from 'node:net';
+import { connect, createServer as createSocketServer } from 'node:net';
 import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Instances } from '../../src/controller/instances.ts';
+import { Launcher } from '../../src/controller/launcher.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import type { Instance } from '../../src/core/runtime.ts';
 import { LABEL } from '../../src/runtime/labels.ts';
 import { accepts, collect, specOf } from '../contract/runtime.ts';
-import { type DockerPlace, entryOf, openDockerPlace } from '../support/docker-place.ts';
+import { CATALOGUE, ControlPlane, HOST_LIMITS } from '../support/control-plane.ts';
+import { type DockerPlace, ENGINE, entryOf, openDockerPlace } from '../support/docker-place.ts';
 import { eventually } from '../support/eventually.ts';
+import { sessionRecord } from '../support/records.ts';
 import { requires } from '../support/requires.ts';
 
 const never = new AbortController().signal;
+
+/** The engine, reached by a socket in `directory` that lets nothing pass until `gate` resolves. */
+async function heldUp(directory: string, gate: Promise<void>) {
+  const held = { path: join(directory, 'engine.sock'), passed: 0 };
+  const server = createSocketServer(async (socket) => {
+    socket.on('error', () => {}); // who has given up is told nothing
+    await gate;
+    held.passed += 1;
+    pipeline(socket, connect(ENGINE), socket, () => {});
+  }).listen(held.path);
+  await once(server, 'listening');
+  return Object.assign(held, {
+    [Symbol.asyncDispose]: async () => void server.close(),
+  });
+}
 const { session } = specOf().labels;
 const ID = `${session}/filesystem`;
 
@@ -118,6 +139,29 @@ requires('docker')('the Docker runtime', () => {
       await expect(collect(runtime.logs(ID, {}))).rejects.toMatchObject(down);
       await expect(runtime.forget(session)).rejects.toMatchObject(down);
       expect(await place.runtime().status(ID)).toMatchObject({ phase: 'running' });
+    });
+
+    it('takes an engine that hangs for no failure of the server, and leaves nothing when that goes on', async () => {
+      const gate = Promise.withResolvers<void>();
+      await using engine = await heldUp(dirname(place.socketRoot), gate.promise);
+      const runtime = place.runtime('good', { engineSocket: engine.path });
+      const plane = new ControlPlane();
+      const context = {
+        ...plane,
+        catalogue: CATALOGUE,
+        env: {},
+        hostLimits: HOST_LIMITS,
+        readTemplate: async () => '',
+      };
+      const times = { clock: systemClock, startMs: 1000, graceMs: 400 };
+      const launcher = new Launcher({ ...context, ...times }, new Instances(runtime), { epoch: 1 });
+      const record = sessionRecord(Date.now(), { id: session, workspace: place.workspace });
+      const launched = launcher.launch(record, 'filesystem', 1, never, never);
+      await expect(launched).rejects.toMatchObject({ code: 'runtime.unavailable' });
+      gate.resolve();
+      await runtime.stop(ID, 1000); // behind the start
+      expect(engine.passed).toBeGreaterThan(0);
+      expect(await place.left()).toEqual([]);
     });
 
     it("says that the engine's disk is full", async () => {

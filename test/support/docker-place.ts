@@ -14,7 +14,7 @@ import { hurriedClock, silentLog } from './process-place.ts';
 
 /** Any with a Node that runs TypeScript. */
 const IMAGE = 'node:24-bookworm-slim';
-const ENGINE = '/var/run/docker.sock';
+export const ENGINE = '/var/run/docker.sock';
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 /** Where the tests' own host finds its sources. */
 const SOURCES = '/repository';
