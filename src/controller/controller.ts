@@ -13,6 +13,7 @@ import { FencedStore } from './fenced-store.ts';
 import { HostSurvey } from './host-survey.ts';
 import { Instances, keyOf, type Present } from './instances.ts';
 import { Leftovers } from './leftovers.ts';
+import { concerns } from './not-ended.ts';
 import { isOf, orphansAmong, viewOf } from './orphans.ts';
 import { OUTAGE_BACKOFF } from './outages.ts';
 import { PassMeter } from './pass-meter.ts';
@@ -109,11 +110,12 @@ export class Controller {
   /**
    * Looks at everything once, now, and resolves when all of it is done: sessions whose terminal is gone are ended, and
    * instances that belong to no session. Throws `StoreUnavailable`, and what kept an instance from being stopped.
-   * @param owner only this owner's
+   * @param owner only this owner's; of others' nothing is said
    */
   async cleanup(owner?: string): Promise<CleanupResult> {
     const { result, work } = await this.#pass('cleanup', owner);
-    for (const done of await Promise.allSettled(work)) if (done.status === 'rejected') throw done.reason;
+    for (const done of await Promise.allSettled(work))
+      if (done.status === 'rejected' && concerns(done.reason, owner)) throw done.reason;
     return result;
   }
 

@@ -1,6 +1,6 @@
 import { AppError, messageOf } from '../core/errors.ts';
 import type { Instance } from '../core/runtime.ts';
-import { viewOf } from './orphans.ts';
+import { isOf, viewOf } from './orphans.ts';
 
 /** An instance could not be ended, though what it runs on answers. */
 export class NotEnded extends AppError {
@@ -12,3 +12,7 @@ export class NotEnded extends AppError {
     this.instance = instance;
   }
 }
+
+/** False: it tells of an instance that is not this owner's. @param owner absent: anybody */
+export const concerns = (error: unknown, owner: string | undefined): boolean =>
+  !(error instanceof NotEnded) || isOf(error.instance.labels.owner, owner);

@@ -670,6 +670,7 @@ describe('Controller: terminals', () => {
     p.runtime.cannotStop = true;
     const which = new RegExp(`(filesystem|proxmox) of ${id} \\(\\d\\) cannot be ended: it does not end`);
     await expect(p.controller.cleanup()).rejects.toThrow(which);
+    expect(await p.controller.cleanup('somebody else')).toEqual({ sessions: [], orphans: 0 });
     p.runtime.cannotStop = false;
     expect(await p.controller.cleanup()).toEqual({ sessions: [], orphans: 2 });
   });
