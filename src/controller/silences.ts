@@ -21,7 +21,7 @@ export interface Asked extends Which {
 /** Which instances hang: they run, and their hosts have not answered for long. */
 export class Silences {
   #rounds = new Map<string, number>();
-  /** When the last round ended, milliseconds since the epoch. */
+  /** When the last round that counted ended, milliseconds since the epoch. */
   #at = Number.NEGATIVE_INFINITY;
 
   /**
@@ -31,9 +31,9 @@ export class Silences {
    * @returns those that hang
    */
   heard<T extends Asked>(asked: readonly T[], now: number): T[] {
-    this.#at = now;
     const silent = asked.filter(({ status }) => !status);
     if (silent.length === asked.length && new Set(asked.map(({ session }) => session)).size > 1) return [];
+    this.#at = now;
     this.#rounds = new Map(silent.map((one) => [keyOf(one), this.#roundsOf(one) + 1]));
     return silent.filter((one) => this.#hangs(one));
   }

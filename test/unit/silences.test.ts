@@ -32,6 +32,18 @@ describe('Silences', () => {
     expect(silences.heard([asked('a', false, 2)], 0)).toEqual([]);
   });
 
+  it('is not believed a moment later, nor in a round that does not count', () => {
+    const silences = new Silences();
+    const labels = { session: 'a', server: 's', owner: 'o', nonce: 'n', incarnation: 1, epoch: 1, deadline: 0 };
+    const endpoint = { kind: 'unix', path: '/s' } as const;
+    const running = { phase: 'running', instance: { id: 'i', name: '1', startedAt: 0, endpoint, labels } } as const;
+    for (let n = 0; n < 3; n++) silences.heard([asked('a', false)], 0);
+    expect(silences.judged(running, 1000)).toMatchObject({ phase: 'dead', instance: running.instance });
+    expect(silences.judged(running, 1001)).toBe(running);
+    silences.heard([asked('a', false), asked('b', false)], 5000);
+    expect(silences.judged(running, 5000)).toBe(running);
+  });
+
   it('says nothing of anybody while nobody answers, unless there is one session alone', () => {
     const silences = new Silences();
     for (let n = 0; n < 9; n++) expect(silences.heard([asked('a', false), asked('b', false)], 0)).toEqual([]);
