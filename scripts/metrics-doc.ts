@@ -15,7 +15,8 @@ Every process shows its own at \`GET /metrics\`, on a port that clients do not r
 below there are \`process_*\` and \`nodejs_*\` of the library that makes them (prom-client), the event loop's lag among them
 (\`nodejs_eventloop_lag_p99_seconds\`).
 
-Series whose labels can all be listed are there from the beginning, at 0, so that a first failure is an increase. No label holds an
+Series whose labels can all be listed are there from the beginning, at 0, so that a first failure is an increase. Those with the name of a
+tool or a revision begin with their first event, which \`increase()\` does not see: \`mcp_tool_calls_total\` counts calls for whoever reckons. No label holds an
 id, an owner, an address or a text of somebody's: what is not one of its values is counted as \`other\`. Those of \`server\` are the names of
 the catalogue's entries; those of \`gen_ai_tool_name\` the \`tools\` that entries name, without the server's name at \`/mcp\`, and empty for
 whatever is no call of a tool.
@@ -27,6 +28,8 @@ whatever is no call of a tool.
   that a tool has failed is seen where the stream is, so it is counted as a failure if that is the same replica. \`subscriptions/listen\` ends with its
   acknowledgement. \`cancelled\` is also a client whose connection broke; what it then gets elsewhere is no second operation. One that a
   replica gives away because it ends counts as served, with the time until then.
+- **Calls of tools** (\`mcp_tool_calls_total\`) are the operations \`tools/call\` by \`error_type\` alone. By them the recording rules reckon what share failed
+  through a fault of ours: a tool that is called at a gateway for the first time and fails counts like any other.
 - **Added time** is measured for requests that go to one server and whose answer comes back the same way: not for HTTP+SSE, nor for lists of all
   servers. What a client waits for while its server is started, or the store is away, is not part of it, nor is what it takes to send its body.
 - **Held** is who waits for the one server that it asked for, or for a store that does not answer. What is asked of all servers at once is

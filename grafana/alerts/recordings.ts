@@ -6,14 +6,13 @@ import { ADDED_SECONDS, START_SECONDS, WINDOWS } from './objectives.ts';
  * `McpQueueFull` and the owner's own limits are about) or were given up by the client (`cancelled`). What the server said, an error
  * too (`tool_error`, `rpc_error`), was brought to the client and is good.
  */
-const CALLS = 'mcp_server_operation_duration_seconds_count{mcp_method_name="tools/call"';
-const COUNTED = `${CALLS},error_type!~"client|session_over|throttled|cancelled"}`;
+const COUNTED = 'mcp_tool_calls_total{error_type!~"client|session_over|throttled|cancelled"}';
 /** Those of them that fail the client through a fault of ours. A server that dies in a call is one: running it is our part. */
-const FAILED = `${CALLS},error_type=~"unavailable|outcome_unknown|internal"}`;
+const FAILED = 'mcp_tool_calls_total{error_type=~"unavailable|outcome_unknown|internal"}';
 
 const availability: Recording[] = WINDOWS.flatMap((window) => [
   { record: `mcp:tool_calls:rate${window}`, expression: `sum(rate(${COUNTED}[${window}]))` },
-  { record: `mcp:tool_calls_failed:rate${window}`, expression: `sum(rate(${FAILED}[${window}])) or vector(0)` },
+  { record: `mcp:tool_calls_failed:rate${window}`, expression: `sum(rate(${FAILED}[${window}]))` },
   {
     record: `mcp:tool_calls:error_ratio_rate${window}`,
     expression: `mcp:tool_calls_failed:rate${window} / (mcp:tool_calls:rate${window} > 0)`,

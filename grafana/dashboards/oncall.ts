@@ -1,7 +1,7 @@
-import { faultsOf, OPERATIONS_COUNT, PROXMOX_CALLS, shareNow, TOOL_CALLS } from './calls.ts';
+import { CALLS, faultsOf, OPERATIONS_COUNT, OTHER_CALLS, PROXMOX_CALLS, shareNow } from './calls.ts';
 import { board } from './kit/board.ts';
 import { stacked, stat } from './kit/charts.ts';
-import { inCharge, inRange, query } from './kit/query.ts';
+import { inCharge, inRange, perSecond, query } from './kit/query.ts';
 import { FIRING, IN_CHARGE, timeline, UP_OR_DOWN, word } from './kit/states.ts';
 import { alertList, note } from './kit/text.ts';
 import { highIsBad, lowIsBad, NONE_AT_ALL } from './kit/thresholds.ts';
@@ -86,7 +86,7 @@ const faults = [
     unit: 'percentunit',
     decimals: 2,
     thresholds: highIsBad(0.001, 0.0144),
-    queries: [query(shareNow(TOOL_CALLS, faultsOf('us')), 'ours')],
+    queries: [query(shareNow(faultsOf('us')), 'ours')],
   }),
   stat(107, 'A server?', {
     about: {
@@ -99,7 +99,7 @@ const faults = [
     unit: 'percentunit',
     decimals: 1,
     thresholds: highIsBad(0.1, 0.3),
-    queries: [query(shareNow(TOOL_CALLS, faultsOf('server')), 'a server')],
+    queries: [query(shareNow(faultsOf('server')), 'a server')],
   }),
   stat(108, 'Proxmox?', {
     about: {
@@ -112,7 +112,7 @@ const faults = [
     unit: 'percentunit',
     decimals: 1,
     thresholds: highIsBad(0.1, 0.3),
-    queries: [query(shareNow(PROXMOX_CALLS, faultsOf('server')), 'Proxmox')],
+    queries: [query(shareNow(faultsOf('server'), OPERATIONS_COUNT, PROXMOX_CALLS), 'Proxmox')],
   }),
   stat(109, 'A client?', {
     about: {
@@ -123,7 +123,7 @@ const faults = [
     size: [3, 4],
     unit: 'percentunit',
     decimals: 1,
-    queries: [query(shareNow(TOOL_CALLS, faultsOf('client')), 'a client')],
+    queries: [query(shareNow(faultsOf('client')), 'a client')],
   }),
 ];
 
@@ -190,8 +190,6 @@ const worries = [
   }),
 ];
 
-const failing = (matchers: string) => `sum(rate(${OPERATIONS_COUNT}{${matchers}}[$__rate_interval]))`;
-
 const course = [
   note(115, 'What is red, and where to go', {
     about: {
@@ -228,10 +226,10 @@ const course = [
     size: [15, 8],
     unit: 'reqps',
     queries: [
-      query(failing(`${TOOL_CALLS}, ${faultsOf('us')}`), 'ours'),
-      query(failing(`${TOOL_CALLS}, ${faultsOf('server')}, gen_ai_tool_name!~"pve_.+"`), 'a server'),
-      query(failing(`${PROXMOX_CALLS}, ${faultsOf('server')}`), 'Proxmox'),
-      query(failing(`${TOOL_CALLS}, ${faultsOf('client')}`), 'a client'),
+      query(perSecond(CALLS, '', faultsOf('us')), 'ours'),
+      query(perSecond(OPERATIONS_COUNT, '', `${OTHER_CALLS}, ${faultsOf('server')}`), 'a server'),
+      query(perSecond(OPERATIONS_COUNT, '', `${PROXMOX_CALLS}, ${faultsOf('server')}`), 'Proxmox'),
+      query(perSecond(CALLS, '', faultsOf('client')), 'a client'),
     ],
   }),
   timeline(117, 'What fired when', {

@@ -1,4 +1,4 @@
-import { ANSWERED, FAILED, OPERATIONS, OPERATIONS_COUNT, TOOL_CALLS } from './calls.ts';
+import { ANSWERED, CALLS, FAILED, OPERATIONS, OPERATIONS_COUNT, TOOL_CALLS } from './calls.ts';
 import { board } from './kit/board.ts';
 import { lines, stacked, stat } from './kit/charts.ts';
 import { inCharge, perSecond, quantiles, query } from './kit/query.ts';
@@ -44,7 +44,7 @@ const promises = [
     decimals: 0,
     queries: [
       query(inCharge('mcp_controller_sessions', ''), 'sessions'),
-      query(`sum(rate(${OPERATIONS_COUNT}{${TOOL_CALLS}}[5m]))`, 'calls/s'),
+      query(`sum(rate(${CALLS}[5m]))`, 'calls/s'),
       query('sum(mcp_gateway_held_requests)', 'waiting'),
     ],
   }),
@@ -106,8 +106,8 @@ const signals = [
     size: [8, 9],
     unit: 'reqps',
     queries: [
-      query(perSecond(OPERATIONS_COUNT, '', `${TOOL_CALLS}, ${ANSWERED}`), 'answered'),
-      query(perSecond(OPERATIONS_COUNT, 'error_type', `${TOOL_CALLS}, ${FAILED}`), '{{error_type}}'),
+      query(perSecond(CALLS, '', ANSWERED), 'answered'),
+      query(perSecond(CALLS, 'error_type', FAILED), '{{error_type}}'),
     ],
   }),
   lines(102, 'Time of tool calls', {

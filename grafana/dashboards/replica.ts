@@ -1,5 +1,5 @@
 import { QueryVariableBuilder, VariableRefresh, VariableSort } from '@grafana/grafana-foundation-sdk/dashboard';
-import { ANSWERED, FAILED, OPERATIONS, OPERATIONS_COUNT, TOOL_CALLS } from './calls.ts';
+import { ANSWERED, CALLS, FAILED, OPERATIONS, TOOL_CALLS } from './calls.ts';
 import { board } from './kit/board.ts';
 import { bars, lines, stacked, stat } from './kit/charts.ts';
 import { DATASOURCE } from './kit/panel.ts';
@@ -160,8 +160,8 @@ const gateway = [
     size: [8, 8],
     unit: 'reqps',
     queries: [
-      query(perSecond(OPERATIONS_COUNT, '', `${TOOL_CALLS}, ${ANSWERED}, ${THIS}`), 'answered'),
-      query(perSecond(OPERATIONS_COUNT, 'error_type', `${TOOL_CALLS}, ${FAILED}, ${THIS}`), '{{error_type}}'),
+      query(perSecond(CALLS, '', `${ANSWERED}, ${THIS}`), 'answered'),
+      query(perSecond(CALLS, 'error_type', `${FAILED}, ${THIS}`), '{{error_type}}'),
     ],
   }),
   lines(110, 'Time of tool calls', {

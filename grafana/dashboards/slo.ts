@@ -22,7 +22,7 @@ export interface Promised {
 export const AVAILABILITY: Promised = {
   target: CALLS.target,
   ratio: 'mcp:tool_calls:error_ratio_rate',
-  // Of what is recorded: the histogram itself has hundreds of series.
+  // Of what is recorded, which goes on when replicas are replaced.
   badOfMonth:
     'avg_over_time(mcp:tool_calls_failed:rate5m[30d]) / (avg_over_time(mcp:tool_calls:rate5m[30d]) > 0) or vector(0)',
 };

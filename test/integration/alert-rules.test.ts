@@ -6,7 +6,7 @@ import { FAULTS, type Fault } from '../support/alerts/faults.ts';
 import { CONTROLLERS, GATEWAYS, normal } from '../support/alerts/normal.ts';
 import { type AlertCheck, type ExpectedAlert, testRules } from '../support/alerts/promtool.ts';
 import { RESTART, restartAll } from '../support/alerts/rolling-restart.ts';
-import { after, is, STEP } from '../support/alerts/world.ts';
+import { after, is, STEP, series } from '../support/alerts/world.ts';
 import { metricsOf } from '../support/promql.ts';
 import { requires } from '../support/requires.ts';
 
@@ -63,12 +63,10 @@ requires('promtool')('alert rules', () => {
   });
 
   it.concurrent('wake nobody for a single call that fails at night', { timeout: TIMEOUT_MS }, async ({ expect }) => {
-    const world = new Map([...normal()].filter(([series]) => !series.startsWith('mcp_server_operation')));
+    const world = new Map([...normal()].filter(([series]) => !series.startsWith('mcp_tool_calls')));
     const call = (type: string, at: number): void => {
-      world.set(
-        `mcp_server_operation_duration_seconds_count{mcp_method_name="tools/call",error_type="${type}",job="gateway",instance="${GATEWAYS[0]}"}`,
-        after(at, is(1), is(0)),
-      );
+      const labels = { error_type: type, job: 'gateway', instance: GATEWAYS[0] };
+      world.set(series('mcp_tool_calls_total', labels), after(at, is(1), is(0)));
     };
     call('', 900);
     call('internal', 1200);

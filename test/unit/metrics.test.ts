@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { METRICS } from '../../src/telemetry/metrics/catalogue.ts';
+import { PromGatewayMeter } from '../../src/telemetry/metrics/gateway-meter.ts';
 import { Metrics, type ProcessRole } from '../../src/telemetry/metrics/metrics.ts';
 
 const made = (role: ProcessRole) =>
@@ -23,9 +24,6 @@ describe('metrics', () => {
     expect(text).toContain('mcp_instances{server="other",state="failed"} 0');
     expect(text).toContain('mcp_store_operation_duration_seconds_count{operation="touch"} 0');
     expect(text).toMatch(/mcp_build_info\{version="1\.2\.3",node="[\d.]+",role="serve"\} 1/);
-    expect(text).toMatch(
-      /mcp_server_operation_duration_seconds_count\{.*"internal",mcp_protocol_version="2025-11-25"\} 0/,
-    );
     // 0 would be a date.
     expect(seriesOf(text).filter((line) => line.startsWith('mcp_certificate_expiry'))).toEqual([]);
   });
@@ -47,6 +45,20 @@ describe('metrics', () => {
     expect(seriesOf(text).filter((line) => line.includes('_count{mcp_method_name="other"'))).toEqual([
       'mcp_server_operation_duration_seconds_count{mcp_method_name="other",gen_ai_tool_name="other",error_type="",mcp_protocol_version="other"} 5000',
     ]);
+  });
+
+  test('a tool that is called for the first time, and fails, adds to a series that was there', async () => {
+    const metrics = made('gateway');
+    const meter = new PromGatewayMeter(metrics, new Map([['read_file', 'read_file']]));
+    const failed = 'mcp_tool_calls_total{error_type="internal"}';
+    expect(await metrics.show()).toContain(`${failed} 0\n`);
+    meter.operation('tools/call', 'read_file', '2025-11-25', performance.now()).end('internal');
+    meter.operation('tools/list', undefined, '2025-11-25', performance.now()).end('internal');
+    const text = await metrics.show();
+    expect(text).toContain(`${failed} 1\n`);
+    expect(text).toContain(
+      'mcp_server_operation_duration_seconds_count{mcp_method_name="tools/call",gen_ai_tool_name="read_file",error_type="internal",mcp_protocol_version="2025-11-25"} 1\n',
+    );
   });
 
   test('series go up, are set, are taken away; what is known is set when it is shown', async () => {

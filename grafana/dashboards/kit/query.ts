@@ -8,7 +8,7 @@ export interface Query {
 export const query = (expr: string, legend: string): Query => ({ expr, legend });
 
 /** @param matchers conditions without braces: `job="gateway"` */
-const selector = (metric: string, matchers: string): string => (matchers ? `${metric}{${matchers}}` : metric);
+export const selector = (metric: string, matchers: string): string => (matchers ? `${metric}{${matchers}}` : metric);
 
 /** Per second, by the labels `by`, over the window that Grafana takes for the panel's width. */
 export const perSecond = (metric: string, by: string, matchers = ''): string =>

@@ -1,7 +1,7 @@
 import { INSTANCE_STATES } from '../../core/controller-meter.ts';
 import { EGRESS_REASONS, type EgressReason } from '../../core/egress.ts';
 import type { MetricDefinition, MetricRole } from './definition.ts';
-import { ERROR_TYPES, METHODS, OUR_FAULTS, REVISIONS } from './operation-labels.ts';
+import { ERROR_TYPES, METHODS, REVISIONS } from './operation-labels.ts';
 
 /**
  * Every metric that the program's own processes show at `/metrics`, in one place: what makes them, docs/metrics.md, the alerts,
@@ -114,13 +114,13 @@ export const METRICS = {
       error_type: ['', ...ERROR_TYPES],
       mcp_protocol_version: REVISIONS,
     },
-    created: {
-      mcp_method_name: ['tools/call'],
-      gen_ai_tool_name: ['other'],
-      error_type: ['', ...OUR_FAULTS],
-      mcp_protocol_version: REVISIONS,
-    },
     buckets: CALL_SECONDS,
+  },
+  mcp_tool_calls_total: {
+    type: 'counter',
+    help: 'Calls of tools, by what became of them: the promise of availability is reckoned by it',
+    roles: GATEWAY,
+    labels: { error_type: ['', ...ERROR_TYPES] },
   },
   mcp_gateway_added_seconds: {
     type: 'histogram',

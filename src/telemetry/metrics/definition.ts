@@ -19,6 +19,4 @@ export interface MetricDefinition {
   readonly buckets?: readonly number[];
   /** No series before there is a value: 0 would be one. */
   readonly sparse?: true;
-  /** The values of which series are made from the beginning, where there can be too many to make all. */
-  readonly created?: Readonly<Record<string, readonly string[]>>;
 }

@@ -21,13 +21,11 @@ export function valuesOf(values: LabelValues, { servers, tools }: LabelBounds): 
 
 /**
  * The series that a metric has from the beginning, so that its first event is an increase: all there can be, where the table lists
- * every value or the catalogue of servers does; those of its `created` otherwise.
+ * every value or the catalogue of servers does; none otherwise.
  */
 export function initialSeries(definition: MetricDefinition, bounds: LabelBounds): Readonly<Record<string, string>>[] {
-  if (definition.sparse) return [];
-  const given = definition.created;
-  const labels = Object.entries(given ?? definition.labels ?? {});
-  if (!given && labels.some(([, values]) => values === 'tool' || values === 'version')) return [];
+  const labels = Object.entries(definition.labels ?? {});
+  if (definition.sparse || labels.some(([, values]) => values === 'tool' || values === 'version')) return [];
   return labels.reduce<Record<string, string>[]>(
     (all, [label, values]) =>
       all.flatMap((one) => (valuesOf(values, bounds) ?? []).map((value) => ({ ...one, [label]: value }))),

@@ -100,12 +100,6 @@ export class Metrics {
     return (this.#metrics.get(name) as Histogram).labels(this.#bounded(name, labels[0]));
   }
 
-  /** A series of a histogram with nothing in it, in place of what it had. */
-  empty<N extends HistogramName>(name: N, ...labels: LabelsOf<N>): HistogramSeries {
-    begin(this.#metrics.get(name) as Histogram, this.#bounded(name, labels[0]));
-    return this.histogram(name, ...labels);
-  }
-
   /** Takes a series away: there is nothing any more that it could say. */
   remove<N extends MetricName>(name: N, ...labels: LabelsOf<N>): void {
     this.#metrics.get(name)?.remove(this.#bounded(name, labels[0]));

@@ -45,9 +45,3 @@ export const ERROR_TYPES = [
   'internal',
   'cancelled',
 ] as const satisfies readonly ErrorType[];
-
-/**
- * Those of them that count against this program. Their series are made with the first call of a tool, so that the first one is an
- * increase.
- */
-export const OUR_FAULTS = ['unavailable', 'outcome_unknown', 'internal'] as const satisfies readonly ErrorType[];

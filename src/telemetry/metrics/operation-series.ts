@@ -1,13 +1,13 @@
 import type { ErrorType, Operation } from '../../core/meter.ts';
 import { OTHER } from './label-values.ts';
-import type { HistogramSeries, Metrics } from './metrics.ts';
-import { METHODS, OUR_FAULTS } from './operation-labels.ts';
+import type { CounterSeries, HistogramSeries, Metrics } from './metrics.ts';
+import { ERROR_TYPES, METHODS } from './operation-labels.ts';
 
 const CALL = 'tools/call';
 const KNOWN: ReadonlySet<string> = new Set(METHODS);
 
-/** Series of `mcp_server_operation_duration_seconds` for one method, tool and revision, by what became of the operation. */
-type ByError = Map<ErrorType | '', HistogramSeries>;
+/** Series by what became of an operation; empty: it went well. */
+type ByError<Series> = Map<ErrorType | '', Series>;
 
 /**
  * Times the operations of clients. The series of one method, tool and revision are looked up once for each operation, by one
@@ -17,7 +17,8 @@ export class OperationSeries {
   readonly #metrics: Metrics;
   readonly #tools: ReadonlyMap<string, string>;
   readonly #versions: ReadonlySet<string>;
-  readonly #series = new Map<string, ByError>();
+  readonly #kinds = new Map<string, Kind>();
+  readonly #calls: ByError<CounterSeries>;
   readonly #added: HistogramSeries;
 
   /**
@@ -28,6 +29,8 @@ export class OperationSeries {
     this.#metrics = metrics;
     this.#tools = tools;
     this.#versions = new Set(versions);
+    const calls = (error: ErrorType | '') => metrics.counter('mcp_tool_calls_total', { error_type: error });
+    this.#calls = new Map((['', ...ERROR_TYPES] as const).map((error) => [error, calls(error)]));
     this.#added = metrics.histogram('mcp_gateway_added_seconds');
   }
 
@@ -35,41 +38,46 @@ export class OperationSeries {
     const tool = method === CALL ? (this.#tools.get(name as string) ?? OTHER) : '';
     const [known, revision] = [KNOWN.has(method) ? method : OTHER, this.#versions.has(version) ? version : OTHER];
     const key = `${known} ${tool} ${revision}`;
-    const series = this.#series.get(key) ?? this.#new(key, known, tool, revision);
-    return new TimedOperation(
-      series,
-      (error) => this.#make(series, known, tool, revision, error),
-      this.#added,
-      arrivedAt,
-    );
-  }
-
-  /** With the failures that count against this program, so that the first of them is an increase. */
-  #new(key: string, method: string, tool: string, version: string): ByError {
-    const series: ByError = new Map();
-    this.#series.set(key, series);
-    for (const error of method === CALL ? (['', ...OUR_FAULTS] as const) : []) {
-      this.#make(series, method, tool, version, error);
+    let kind = this.#kinds.get(key);
+    if (!kind) {
+      const labels = { mcp_method_name: known, gen_ai_tool_name: tool, mcp_protocol_version: revision };
+      kind = new Kind(this.#metrics, labels, method === CALL ? this.#calls : undefined);
+      this.#kinds.set(key, kind);
     }
-    return series;
+    return new TimedOperation(kind, this.#added, arrivedAt);
+  }
+}
+
+/** Operations of one method, tool and revision. */
+class Kind {
+  readonly #durations: ByError<HistogramSeries> = new Map();
+  readonly #calls: ByError<CounterSeries> | undefined;
+  readonly #make: (error: ErrorType | '') => HistogramSeries;
+
+  /** @param calls where they are counted as calls of tools; undefined: they are none */
+  constructor(
+    metrics: Metrics,
+    labels: Readonly<Record<'mcp_method_name' | 'gen_ai_tool_name' | 'mcp_protocol_version', string>>,
+    calls: ByError<CounterSeries> | undefined,
+  ) {
+    this.#calls = calls;
+    this.#make = (error) =>
+      metrics.histogram('mcp_server_operation_duration_seconds', { ...labels, error_type: error });
   }
 
-  #make(series: ByError, method: string, tool: string, version: string, error: ErrorType | ''): HistogramSeries {
-    const labels = {
-      mcp_method_name: method,
-      gen_ai_tool_name: tool,
-      error_type: error,
-      mcp_protocol_version: version,
-    };
-    const made = this.#metrics.empty('mcp_server_operation_duration_seconds', labels);
-    series.set(error, made);
-    return made;
+  ended(error: ErrorType | '', seconds: number): void {
+    let duration = this.#durations.get(error);
+    if (!duration) {
+      duration = this.#make(error);
+      this.#durations.set(error, duration);
+    }
+    duration.observe(seconds);
+    this.#calls?.get(error)?.inc();
   }
 }
 
 class TimedOperation implements Operation {
-  readonly #series: ByError;
-  readonly #make: (error: ErrorType | '') => HistogramSeries;
+  readonly #kind: Kind;
   readonly #added: HistogramSeries;
   readonly #arrivedAt: number;
   #error: ErrorType | '' = '';
@@ -79,14 +87,8 @@ class TimedOperation implements Operation {
   #returnedAt: number | undefined;
   #ended = false;
 
-  constructor(
-    series: ByError,
-    make: (error: ErrorType | '') => HistogramSeries,
-    added: HistogramSeries,
-    arrivedAt: number,
-  ) {
-    this.#series = series;
-    this.#make = make;
+  constructor(kind: Kind, added: HistogramSeries, arrivedAt: number) {
+    this.#kind = kind;
     this.#added = added;
     this.#arrivedAt = arrivedAt;
   }
@@ -111,7 +113,7 @@ class TimedOperation implements Operation {
     if (this.#ended) return;
     this.#ended = true;
     const now = performance.now();
-    (this.#series.get(error) ?? this.#make(error)).observe((now - this.#arrivedAt) / 1000);
+    this.#kind.ended(error, (now - this.#arrivedAt) / 1000);
     if (this.#before === undefined || this.#returnedAt === undefined) return;
     this.#added.observe((this.#before + now - this.#returnedAt) / 1000);
   }

@@ -62,10 +62,7 @@ export const gateway = (): Rows => ({
   'mcp_session_lookups_total{result="over"}': rises(0.5),
   'mcp_session_lookups_total{result="lost"}': is(0),
   ...Object.fromEntries(
-    Object.entries(CALLS).map(([type, perMinute]) => [
-      `mcp_server_operation_duration_seconds_count{mcp_method_name="tools/call",gen_ai_tool_name="other",error_type="${type}",mcp_protocol_version="2025-11-25"}`,
-      rises(perMinute),
-    ]),
+    Object.entries(CALLS).map(([type, perMinute]) => [`mcp_tool_calls_total{error_type="${type}"}`, rises(perMinute)]),
   ),
   'mcp_gateway_added_seconds_bucket{le="0.025"}': rises(29.95),
   'mcp_gateway_added_seconds_bucket{le="+Inf"}': rises(30),
