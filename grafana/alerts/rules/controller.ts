@@ -1,6 +1,14 @@
 import type { Alert } from '../alert.ts';
+import { STORE_IS_UP } from './store-is-up.ts';
 
-const STORE_IS_UP = 'unless on () (mcp:store:down == 1)';
+/** Starts that could not even be tried, while none succeeded. */
+const NONE_STARTS =
+  'sum(increase(mcp_instance_starts_total{outcome="unavailable"}[10m])) >= 5 and sum(increase(mcp_instance_starts_total{outcome="ready"}[5m])) == 0';
+/** What the runtime lacks for every server alike: an image, room or a volume one server alone may be in want of. */
+const NOTHING_STARTS =
+  'sum(increase(mcp_runtime_unavailable_total{reason=~"engine|disk|cluster|permission|namespace"}[10m])) >= 5';
+const SEVERAL_SERVERS =
+  'count(sum by (server) (increase(mcp_instance_starts_total{outcome="unavailable"}[10m])) >= 3) > 1';
 
 /** What starts and stops servers. */
 export const CONTROLLER_ALERTS: readonly Alert[] = [
@@ -27,11 +35,11 @@ export const CONTROLLER_ALERTS: readonly Alert[] = [
   {
     name: 'McpRuntimeUnavailable',
     severity: 'page',
-    expression: `((mcp:runtime:down_lately == 1 and on () (time() - max(mcp_controller_last_reconcile_timestamp_seconds) > 60)) or (sum(increase(mcp_instance_starts_total{outcome="unavailable"}[10m])) >= 5 and sum(increase(mcp_instance_starts_total{outcome="ready"}[5m])) == 0)) ${STORE_IS_UP}`,
+    expression: `((mcp:runtime:down_lately == 1 and on () (time() - max(mcp_controller_last_reconcile_timestamp_seconds) > 60)) or (${NONE_STARTS} and (${NOTHING_STARTS} or ${SEVERAL_SERVERS}))) ${STORE_IS_UP}`,
     for: '2m',
-    summary: 'Servers cannot be started: the engine, its disk or the image',
+    summary: 'No server can be started: the engine, its disk or the image',
     description:
-      'The engine does not answer, has no room, or the image of all servers is missing. What runs goes on; new sessions get no servers.',
+      'The engine does not answer or has no room, or several servers lack their image. What runs goes on; new sessions get no servers.',
     panel: ['mcp-servers', 11],
   },
   {

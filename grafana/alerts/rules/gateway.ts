@@ -1,6 +1,6 @@
 import type { Alert } from '../alert.ts';
+import { STORE_IS_UP } from './store-is-up.ts';
 
-const STORE_IS_UP = 'unless on () (mcp:store:down == 1)';
 const PROCESSES = '{job=~"gateway|controller|egress"}';
 
 /** What clients meet, and the processes themselves. */

@@ -1,6 +1,5 @@
 import type { Alert } from '../alert.ts';
-
-const STORE_IS_UP = 'unless on () (mcp:store:down == 1)';
+import { STORE_IS_UP } from './store-is-up.ts';
 
 /** What was not seen for so long, or never, is no part of this deployment: not each has a balancer, Redis or an egress proxy. */
 const REMEMBERED = '7d';

@@ -1,6 +1,5 @@
 import type { Alert } from '../alert.ts';
-
-const STORE_IS_UP = 'unless on () (mcp:store:down == 1)';
+import { STORE_IS_UP } from './store-is-up.ts';
 
 /** Redis, and the balancer. */
 export const STORE_ALERTS: readonly Alert[] = [

@@ -46,6 +46,14 @@ function targetGone(world: World, instance: string): void {
   change(world, [`instance="${instance}"`], since(gone));
 }
 
+/** No start succeeds any more; those of `servers` cannot be tried, for want of `reason`. */
+function lacks(world: World, reason: string, servers: readonly string[]): void {
+  change(world, ['mcp_instance_starts_total', '"ready"'], frozen);
+  for (const server of servers)
+    change(world, [`mcp_instance_starts_total{server="${server}"`, '"unavailable"', CONTROLLERS[0]], faster(1));
+  change(world, [`mcp_runtime_unavailable_total{reason="${reason}"`, CONTROLLERS[0]], faster(servers.length));
+}
+
 export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
   McpAvailabilityBurnFast: [
     {
@@ -305,16 +313,19 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
         change(world, ['mcp_instance_starts_total'], frozen);
       },
       at: FROM + 10 * MINUTES,
-      summary: 'Servers cannot be started: the engine, its disk or the image',
+      summary: 'No server can be started: the engine, its disk or the image',
     },
     {
-      what: 'the image is missing',
-      happens(world) {
-        change(world, ['mcp_instance_starts_total', '"ready"'], frozen);
-        change(world, ['mcp_instance_starts_total', '"unavailable"'], faster(1));
-      },
+      what: 'the disk is full, and nobody wants but one server',
+      happens: (world) => lacks(world, 'disk', ['filesystem']),
       at: FROM + 12 * MINUTES,
-      summary: 'Servers cannot be started: the engine, its disk or the image',
+      summary: 'No server can be started: the engine, its disk or the image',
+    },
+    {
+      what: 'the image of all servers is missing',
+      happens: (world) => lacks(world, 'image', ['filesystem', 'proxmox']),
+      at: FROM + 12 * MINUTES,
+      summary: 'No server can be started: the engine, its disk or the image',
     },
   ],
   McpOrphansGrowing: [
@@ -381,6 +392,13 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
         change(world, ['mcp_instance_starts_total{server="proxmox"', '"failed"'], faster(1, 0.02));
       },
       at: FROM + 20 * MINUTES,
+      labels: { server: 'proxmox' },
+      summary: '100% of the starts of proxmox fail',
+    },
+    {
+      what: 'the image of a server of its own is missing, and at night nobody starts another',
+      happens: (world) => lacks(world, 'image', ['proxmox']),
+      at: FROM + 40 * MINUTES,
       labels: { server: 'proxmox' },
       summary: '100% of the starts of proxmox fail',
     },

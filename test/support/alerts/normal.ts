@@ -81,6 +81,8 @@ export const controller = (inCharge: boolean): Rows => ({
   mcp_controller_last_reconcile_timestamp_seconds: (at) => (inCharge ? at - 5 : 0),
   'mcp_controller_reconcile_errors_total{reason="store"}': is(0),
   'mcp_controller_reconcile_errors_total{reason="runtime"}': is(0),
+  'mcp_runtime_unavailable_total{reason="disk"}': is(0),
+  'mcp_runtime_unavailable_total{reason="image"}': is(0),
   mcp_orphans: (at) => (inCharge && at % 600 === 0 ? 1 : 0),
   mcp_instance_running: is(inCharge ? 600 : 0),
   mcp_instance_capacity: is(1000),
