@@ -54,7 +54,8 @@ whatever is no call of a tool.
 - **Certificates** are those that hosts of a server's configuration have shown it since its instance began: today the Proxmox server tells of
   them. One that is refused is not told of; nor is one that has run out already, where an authority is asked.
 - **Images** are never pulled: one that is missing counts in \`mcp_runtime_unavailable_total{reason="image"}\`.
-- \`mcp_store_up\`, \`mcp_gateway_ready\`: each showing asks the store once.
+- \`mcp_store_up\`, \`mcp_gateway_ready\`: each showing asks the store once. A Redis that is full, or cannot write its file, still answers; so \`mcp_store_up\` is
+  0 also while it refuses what each process writes every five seconds, that it is there. \`mcp_gateway_ready\` stays: those whom a gateway knows it serves.
 `;
 
 /** The whole file. */

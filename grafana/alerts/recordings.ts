@@ -42,7 +42,7 @@ const starts: Recording[] = (['1h', '1d'] as const).map((window) => ({
 }));
 
 const state: Recording[] = [
-  // Nobody has reached the store for a minute, so that a restart of Redis is none.
+  // For a minute nobody has reached the store, or it has taken nothing: a restart of Redis is none.
   { record: 'mcp:store:down', expression: 'max(max_over_time(mcp_store_up[1m])) == bool 0' },
   // What an outage of the store brings with it pages nobody again: states while it lasts, rates until their windows have passed it.
   { record: 'mcp:store:down_lately', expression: 'max_over_time(mcp:store:down[10m])' },

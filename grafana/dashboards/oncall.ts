@@ -43,7 +43,7 @@ const parts = [
   }),
   word(103, 'Store', {
     about: {
-      shows: 'Whether anybody reaches Redis.',
+      shows: 'Whether anybody reaches Redis and can write to it.',
       well: 'Up.',
       otherwise:
         'Calls of known sessions go on, all else waits: Store and balancer. Mend this first, the rest follows.',

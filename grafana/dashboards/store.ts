@@ -10,10 +10,10 @@ const first = [
   timeline(1, 'Store up', {
     about: {
       shows:
-        'Whether the last operation of each gateway and controller was answered, and whether the exporter reaches Redis.',
+        'Whether the store answers each gateway and controller and takes what they write, and whether the exporter reaches Redis.',
       well: 'All green.',
       otherwise:
-        'All red: Redis is down or full. One red: that process does not reach it. Running calls go on meanwhile.',
+        'All red: Redis is down or full, or cannot write. One red: that process does not reach it. Running calls go on meanwhile.',
     },
     size: [12, 8],
     words: UP_OR_DOWN,

@@ -98,6 +98,8 @@ export interface LoginMeter {
 export interface StoreMeter {
   /** @param error undefined: it was answered */
   storeOperation(operation: StoreOperation, ms: number, error: unknown): void;
+  /** This process has said in the store that it is there, as it does every few seconds. @param error undefined: it was taken */
+  storeWritten(error: unknown): void;
   /** The store has lost its records, and somebody waits until they are made again. */
   storeEmptied(): void;
 }
@@ -126,5 +128,6 @@ export const UNMEASURED: GatewayMeter & SessionMeter & LoginMeter & StoreMeter =
   sessionEnded: nothing,
   login: nothing,
   storeOperation: nothing,
+  storeWritten: nothing,
   storeEmptied: nothing,
 };

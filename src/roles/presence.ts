@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Clock } from '../core/clock.ts';
+import { type StoreMeter, UNMEASURED } from '../core/meter.ts';
 import { drainMark, type OperationsStore, type ReplicaReport } from '../core/operations.ts';
 
 /** Time between two reports, milliseconds. */
@@ -18,6 +19,8 @@ export interface PresenceOptions {
   /** This program's. */
   readonly version: string;
   readonly condition: () => Condition;
+  /** Absent: nothing is measured. */
+  readonly sessionMeter?: Pick<StoreMeter, 'storeWritten'>;
   /** Called when an operator wants this process to take no new work; absent: it cannot be asked. */
   readonly onDrain?: () => void;
 }
@@ -46,10 +49,13 @@ export class Presence implements AsyncDisposable {
   }
 
   async #announce(): Promise<void> {
-    const { operations, clock, onDrain } = this.#options;
+    const { operations, clock, sessionMeter = UNMEASURED, onDrain } = this.#options;
     while (!this.#over.signal.aborted) {
       if (onDrain && (await operations.marked(drainMark(this.#id)).catch(() => false))) onDrain();
-      await operations.announce(this.#report(), TTL_MS).catch(() => {}); // an outage: said again soon
+      await operations.announce(this.#report(), TTL_MS).then(
+        () => sessionMeter.storeWritten(undefined),
+        (error: unknown) => sessionMeter.storeWritten(error), // an outage: said again soon
+      );
       await clock.sleep(EVERY_MS, this.#over.signal).catch(() => {}); // over: the loop's condition sees it
     }
   }

@@ -332,6 +332,22 @@ requires('redis')('metrics of a manager', () => {
     await is('it answers again', 1, 'mcp_gateway_ready');
   });
 
+  it.each([
+    ['full', 'maxmemory', '1', '0'],
+    ['without the replicas that it wants', 'min-replicas-to-write', '1', '0'],
+  ])('a store that answers and refuses to write, being %s', async (_, setting, bad, good) => {
+    const store = new Redis(redis.url);
+    try {
+      await store.config('SET', setting, bad);
+      await is('it is not up', 0, 'mcp_store_up');
+      expect((await shown()).sum('mcp_gateway_ready')).toBe(1);
+    } finally {
+      await store.config('SET', setting, good);
+      store.disconnect();
+    }
+    await is('it is up', 1, 'mcp_store_up');
+  });
+
   it('whatever clients say, the number of series is bounded', async () => {
     const client = await raw();
     const hostile = async (from: number) => {

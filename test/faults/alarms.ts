@@ -18,6 +18,8 @@ const LONG_MS = 100_000;
 const MINUTE_MS = 60_000;
 /** While nobody serves them clients are told anything. */
 const ANYTHING = /./;
+/** As in compose.yaml. */
+const REDIS_MEMORY = '256mb';
 const GUESSES = 25;
 const CRASHES = 6;
 const BETWEEN_CRASHES_MS = 5000;
@@ -50,6 +52,18 @@ export const ALARMS: readonly Alarm[] = [
   away('egress', [1], LONG_MS, { raises: ['McpReplicaMissing'], mayRaise: ONE_LESS }),
   away('haproxy', [1], MINUTE_MS, { raises: ['McpBalancerDown'], mayRaise: ONE_LESS }),
   away('redis', [1], MINUTE_MS, { raises: ['McpRedisDown'], mayRaise: ONE_LESS }),
+  {
+    fault: {
+      name: `Redis full for ${MINUTE_MS / 1000} s`,
+      mayFail: ANYTHING,
+      inject: async ({ stack }) => {
+        await stack.redis('config set maxmemory 1mb');
+        await delay(MINUTE_MS);
+        await stack.redis(`config set maxmemory ${REDIS_MEMORY}`);
+      },
+    },
+    raises: ['McpRedisMemoryFull'],
+  },
   {
     fault: {
       name: `stdio children killed ${CRASHES} times`,

@@ -27,8 +27,18 @@ function present() {
     state.draining = true;
   };
   const condition = () => ({ draining: state.draining, sessions: said.length, troubles: [] });
-  const presence = new Presence({ operations, clock, role: 'gateway', version: '1.2.3', condition, onDrain });
-  return { clock, said, withdrawn, marks, state, presence };
+  const taken: boolean[] = [];
+  const sessionMeter = { storeWritten: (error: unknown) => void taken.push(error === undefined) };
+  const presence = new Presence({
+    operations,
+    clock,
+    sessionMeter,
+    role: 'gateway',
+    version: '1.2.3',
+    condition,
+    onDrain,
+  });
+  return { clock, said, withdrawn, marks, state, taken, presence };
 }
 
 describe('presence', () => {
@@ -50,14 +60,15 @@ describe('presence', () => {
     expect(said).toHaveLength(3);
   });
 
-  it('lives through an outage, and ends in one', async () => {
-    const { clock, said, withdrawn, state, presence } = present();
+  it('lives through an outage, tells of it, and ends in one', async () => {
+    const { clock, said, withdrawn, state, taken, presence } = present();
     await settle();
     state.down = true;
     await clock.advance(20_000);
     state.down = false;
     await clock.advance(5000);
     expect(said).toHaveLength(2);
+    expect(taken).toEqual([true, false, false, false, false, true]);
     state.down = true;
     await presence[Symbol.asyncDispose]();
     expect(withdrawn).toEqual([]);

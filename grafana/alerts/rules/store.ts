@@ -1,16 +1,20 @@
 import type { Alert } from '../alert.ts';
 import { STORE_IS_UP } from './store-is-up.ts';
 
+/** Redis refuses to write and says why: `McpRedisMemoryFull` or `McpRedisAofFailing` pages. */
+const FULL = 'redis_memory_used_bytes / (redis_memory_max_bytes > 0) > 0.95';
+const NO_FILE = 'redis_aof_last_write_status == 0';
+
 /** Redis, and the balancer. */
 export const STORE_ALERTS: readonly Alert[] = [
   {
     name: 'McpRedisDown',
     severity: 'page',
-    expression: 'mcp:store:down == 1',
+    expression: `mcp:store:down == 1 unless on () (${FULL} or ${NO_FILE})`,
     for: '0s',
-    summary: 'Nobody has reached Redis for a minute: no new session, no new connection',
+    summary: 'For a minute nobody could use Redis: no new session, no new connection',
     description:
-      'Gateways serve the sessions that they know from memory; everything else is answered with 503. Nothing is started or ended.',
+      'It does not answer, or refuses to write. Gateways serve the sessions that they know from memory; everything else is answered with 503. Nothing is started or ended.',
     panel: ['mcp-store', 1],
   },
   {
@@ -25,10 +29,10 @@ export const STORE_ALERTS: readonly Alert[] = [
   {
     name: 'McpRedisMemoryFull',
     severity: 'page',
-    expression: 'redis_memory_used_bytes / (redis_memory_max_bytes > 0) > 0.95',
+    expression: FULL,
     for: '2m',
     summary: 'Redis uses {value|percent} of its memory: soon it refuses to write',
-    description: 'At 100 % no session can be opened or kept alive.',
+    description: 'At 100 % no session and no connection can be opened, and no server started.',
     panel: ['mcp-store', 2],
   },
   {
@@ -43,7 +47,7 @@ export const STORE_ALERTS: readonly Alert[] = [
   {
     name: 'McpRedisAofFailing',
     severity: 'page',
-    expression: 'redis_aof_last_write_status == 0',
+    expression: NO_FILE,
     for: '2m',
     summary: 'Redis cannot write its append-only file, and refuses to write at all',
     description: 'Most often its disk is full. No session can be opened or kept alive until it can write again.',

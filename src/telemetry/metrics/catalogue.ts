@@ -184,7 +184,11 @@ export const METRICS = {
     roles: BOTH,
     labels: { reason: ['unavailable', 'emptied', 'other'] },
   },
-  mcp_store_up: { type: 'gauge', help: '1 if the last operation of the store was answered', roles: BOTH },
+  mcp_store_up: {
+    type: 'gauge',
+    help: '1 if the store answered its last operation, and took what this process last wrote of itself',
+    roles: BOTH,
+  },
 
   // Controller
   mcp_controller_lease_held: { type: 'gauge', help: '1 in the controller in charge', roles: CONTROLLER },

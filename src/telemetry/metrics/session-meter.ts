@@ -7,6 +7,8 @@ export class PromSessionMeter implements SessionMeter, StoreMeter {
   readonly #metrics: Metrics;
   readonly #up: GaugeSeries;
   readonly #times: Readonly<Record<StoreOperation, HistogramSeries>>;
+  #answers = true;
+  #takes = true;
 
   constructor(metrics: Metrics) {
     this.#metrics = metrics;
@@ -41,12 +43,23 @@ export class PromSessionMeter implements SessionMeter, StoreMeter {
 
   storeOperation(operation: StoreOperation, ms: number, error: unknown): void {
     this.#times[operation].observe(ms / 1000);
-    this.#up.set(error === undefined ? 1 : 0);
+    this.#answers = error === undefined;
+    this.#showUp();
     if (error !== undefined) this.#metrics.counter('mcp_store_errors_total', { reason: reasonOf(error) }).inc();
+  }
+
+  storeWritten(error: unknown): void {
+    this.#takes = error === undefined;
+    this.#showUp();
   }
 
   storeEmptied(): void {
     this.#metrics.counter('mcp_store_errors_total', { reason: 'emptied' }).inc();
+  }
+
+  /** A store that is full, or cannot write its file, still answers who reads. */
+  #showUp(): void {
+    this.#up.set(this.#answers && this.#takes ? 1 : 0);
   }
 }
 

@@ -46,6 +46,13 @@ function targetGone(world: World, instance: string): void {
   change(world, [`instance="${instance}"`], since(gone));
 }
 
+/** Redis answers, and takes nothing: the lease is lost, too. */
+function unwritable(world: World): void {
+  change(world, ['mcp_store_up'], since(is(0)));
+  change(world, ['mcp_controller_lease_held'], since(is(0)));
+  change(world, ['mcp_controller_last_reconcile_timestamp_seconds'], frozen);
+}
+
 /** No start succeeds any more; those of `servers` cannot be tried, for want of `reason`. */
 function lacks(world: World, reason: string, servers: readonly string[]): void {
   change(world, ['mcp_instance_starts_total', '"ready"'], frozen);
@@ -197,7 +204,13 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
         change(world, ['redis_up'], since(is(0)));
       },
       at: FROM + 20 * MINUTES,
-      summary: 'Nobody has reached Redis for a minute: no new session, no new connection',
+      summary: 'For a minute nobody could use Redis: no new session, no new connection',
+    },
+    {
+      what: 'Redis refuses to write and does not say why',
+      happens: unwritable,
+      at: FROM + 5 * MINUTES,
+      summary: 'For a minute nobody could use Redis: no new session, no new connection',
     },
   ],
   McpRedisMemoryHigh: [
@@ -218,6 +231,17 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
       summary: 'Redis uses 97.66% of its memory: soon it refuses to write',
       also: ['McpRedisMemoryHigh'],
     },
+    {
+      what: 'no memory is left: nothing can be written',
+      happens(world) {
+        change(world, ['redis_memory_used_bytes'], since(is(256 * MIB)));
+        unwritable(world);
+      },
+      at: FROM + 12 * MINUTES,
+      labels: { job: 'redis', instance: '10.0.0.9:9121' },
+      summary: 'Redis uses 100% of its memory: soon it refuses to write',
+      also: ['McpRedisMemoryHigh'],
+    },
   ],
   McpRedisEvictions: [
     {
@@ -229,9 +253,12 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
   ],
   McpRedisAofFailing: [
     {
-      what: 'the disk of Redis is full',
-      happens: (world) => change(world, ['redis_aof_last_write_status'], since(is(0))),
-      at: FROM + 3 * MINUTES,
+      what: 'the disk of Redis is full: nothing can be written',
+      happens(world) {
+        change(world, ['redis_aof_last_write_status'], since(is(0)));
+        unwritable(world);
+      },
+      at: FROM + 10 * MINUTES,
       labels: { job: 'redis', instance: '10.0.0.9:9121' },
       summary: 'Redis cannot write its append-only file, and refuses to write at all',
     },
