@@ -39,7 +39,8 @@ whatever is no call of a tool.
   alive, or from the token, which was issued while the session was in use; two minutes are allowed for clocks that differ. What cannot be known is
   counted as \`over\`: a session that this replica never served and whose token is older than the idle time, one that was ended more than 24 hours ago, and
   everything while it cannot be asked whether a session was ended. So what it counts is lost, and it may miss some. One case is counted that is
-  none: a session that was ended, whose mark the store has lost with everything else, and whose client comes back afterwards for the first time.
+  none: a session that was ended, whose mark the store has lost with everything else, and whose client comes back afterwards for the first time, to
+  another process than the one that ended it. The log names each session that is counted.
 - **Instances** are what sessions want: counted by their records in each look at everything (\`reconcileInterval\`). Only the controller in
   charge says how things are; the others show 0. \`unconfigured\` is a server whose terminal has set nothing of what it needs, which is the usual
   state of one that is not used. A start that is given up because nobody wants it any more is none; one that could not be tried counts as

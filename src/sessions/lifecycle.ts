@@ -24,6 +24,8 @@ const WAITING = 500;
 const AGAIN_MS = 1000;
 /** How long it is known that a session was ended by somebody, milliseconds. */
 export const ENDED_MS = 24 * 3_600_000;
+/** Sessions of which a process remembers that it has ended them; the oldest make way. */
+const OWN_ENDS = 10_000;
 /** Characters of a reason. */
 const REASON = 500;
 
@@ -41,6 +43,8 @@ export class LifecycleLog implements Lifecycle, AsyncDisposable {
   readonly #options: LifecycleLogOptions;
   readonly #waiting: LifecycleEvent[] = [];
   readonly #over = new AbortController();
+  /** Known also when the store has lost its marks. */
+  readonly #ended = new Set<string>();
   #writing: Promise<void> | undefined;
 
   constructor(options: LifecycleLogOptions) {
@@ -59,11 +63,15 @@ export class LifecycleLog implements Lifecycle, AsyncDisposable {
   }
 
   async ending(session: SessionIdentity): Promise<void> {
-    await this.#options.operations.mark(keyOf(session), ENDED_MS).catch(() => {}); // it then seems to have expired
+    const key = keyOf(session);
+    this.#ended.add(key);
+    if (this.#ended.size > OWN_ENDS) this.#ended.delete(this.#ended.values().next().value as string);
+    await this.#options.operations.mark(key, ENDED_MS).catch(() => {}); // elsewhere it then seems to have expired
   }
 
   async wasEnded(session: SessionIdentity): Promise<boolean | undefined> {
-    return this.#options.operations.marked(keyOf(session)).catch(() => undefined);
+    const key = keyOf(session);
+    return this.#ended.has(key) || this.#options.operations.marked(key).catch(() => undefined);
   }
 
   /** Writes what can be written now. */

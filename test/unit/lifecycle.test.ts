@@ -141,6 +141,15 @@ describe('the log of lives', () => {
     expect(written).toHaveLength(500);
   });
 
+  it('knows whom it has ended itself, whatever the store has lost; of the others what the store says', async () => {
+    const operations = { record: async () => {}, mark: async () => {}, marked: async () => false };
+    const lives = new LifecycleLog({ operations, clock: new FakeClock(), log: createLogger({ level: 'error' }) });
+    const ended = { id: 'pts_1-abcdefghijklmnop', nonce: 'first' };
+    await lives.ending(ended);
+    expect(await lives.wasEnded(ended)).toBe(true);
+    expect(await lives.wasEnded({ ...ended, nonce: 'second' })).toBe(false);
+  });
+
   it('does not say whether it was ended where it cannot be known', async () => {
     expect(await opened().lives.wasEnded({ id: 'a', nonce: 'b' })).toBeUndefined();
   });

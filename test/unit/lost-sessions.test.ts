@@ -19,6 +19,7 @@ describe('sessions that are not there', () => {
   let lifecycle: KeptLifecycle & { unknown?: boolean };
   let tokens: Tokens;
   let found: LookupResult[];
+  let lines: Record<string, unknown>[];
   let record: ReturnType<typeof sessionRecord>;
   let token: string;
 
@@ -28,6 +29,7 @@ describe('sessions that are not there', () => {
     lifecycle = new KeptLifecycle();
     tokens = new Tokens(Buffer.alloc(32), clock);
     found = [];
+    lines = [];
     record = sessionRecord(clock.now(), { idleTtlMs: IDLE_MS, maxAt: clock.now() + 24 * HOUR_MS });
     await store.create(record);
     token = tokens.issue(record);
@@ -37,8 +39,9 @@ describe('sessions that are not there', () => {
   function replica(): SessionCache {
     const meter: GatewayMeter = { ...UNMEASURED, lookup: (result) => void found.push(result) };
     const signals = new LocalSignals();
-    const log = createLogger({ level: 'error' });
-    const lost = new LostSessions({ lifecycle, clock });
+    const destination = { write: (line: string) => void lines.push(JSON.parse(line)) };
+    const log = createLogger({ level: 'warn', destination });
+    const lost = new LostSessions({ lifecycle, clock, log });
     return new SessionCache({ store, signals, tokens, clock, log, holdMs: 1000, lost, meter });
   }
   const over = (cache: SessionCache) => expect(cache.admit(token)).rejects.toMatchObject({ code: 'session.over' });
@@ -103,6 +106,7 @@ describe('sessions that are not there', () => {
     using cache = replica();
     await over(cache);
     expect(found).toEqual(['lost']);
+    expect(lines).toMatchObject([{ session: record.id, message: 'a session that nobody has ended is gone' }]);
   });
 
   it('are over where it cannot be known whether they were ended', async () => {
@@ -111,6 +115,7 @@ describe('sessions that are not there', () => {
     using cache = replica();
     await over(cache);
     expect(found).toEqual(['over']);
+    expect(lines).toEqual([]);
   });
 
   it('are over when the terminal has another session by now and the first has expired', async () => {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
+import type { Logger } from '../../core/logger.ts';
 import type { SessionRecord } from '../../core/session.ts';
 import { ENDED_MS, type Lifecycle, type SessionIdentity } from '../../sessions/lifecycle.ts';
 import type { TokenClaims } from '../../sessions/tokens.ts';
@@ -11,6 +12,7 @@ const OVER = 10_000;
 export interface LostSessionsOptions {
   readonly lifecycle: Pick<Lifecycle, 'wasEnded'>;
   readonly clock: Clock;
+  readonly log: Pick<Logger, 'warn'>;
 }
 
 /**
@@ -47,8 +49,11 @@ export class LostSessions {
   async isLost({ id, nonce }: SessionIdentity, token?: TokenClaims): Promise<boolean> {
     if (this.#over.has(nonce)) return false;
     const aliveUntil = Math.max(aliveUntilBy(token), this.#aliveUntil.get(nonce) ?? 0);
-    const { clock, lifecycle } = this.#options;
-    if (clock.now() < aliveUntil && (await lifecycle.wasEnded({ id, nonce })) === false) return true;
+    const { clock, lifecycle, log } = this.#options;
+    if (clock.now() < aliveUntil && (await lifecycle.wasEnded({ id, nonce })) === false) {
+      log.warn({ session: id }, 'a session that nobody has ended is gone');
+      return true;
+    }
     this.#remember(nonce);
     return false;
   }
