@@ -4,10 +4,15 @@ import { duration, oneLine, table } from './text.ts';
 
 const HEAD = ['SESSION', 'OWNER', 'TERMINAL', 'AGE', 'ENDS IN', 'CONNECTIONS', 'SERVERS', 'WORKSPACE'];
 
-/** For people: one line for each session. */
+/** Characters of a reason: `sessions show` has all of it. */
+const REASON = 160;
+
+/** For people: one line for each session, then one for each server that does not run and should. */
 export function sessionTable(sessions: readonly SessionView[], now: number, paint: Paint): string {
   if (sessions.length === 0) return 'no sessions\n';
-  return table([HEAD.map((cell) => paint('bold', cell)), ...sessions.map((session) => row(session, now, paint))]);
+  const rows = [HEAD.map((cell) => paint('bold', cell)), ...sessions.map((session) => row(session, now, paint))];
+  const troubles = sessions.flatMap((session) => session.servers.flatMap((server) => trouble(session, server, paint)));
+  return [table(rows), ...(troubles.length > 0 ? ['\n'] : []), ...troubles].join('');
 }
 
 function row(session: SessionView, now: number, paint: Paint): string[] {
@@ -19,9 +24,19 @@ function row(session: SessionView, now: number, paint: Paint): string[] {
     duration(now - createdAt),
     duration(deadline - now),
     String(connections),
-    servers.map(({ name, state }) => `${oneLine(name)}:${paintState(state, paint)}`).join(' ') || '-',
+    servers.map((server) => `${oneLine(server.name)}:${stateOf(server, paint)}`).join(' ') || '-',
     oneLine(workspace),
   ];
+}
+
+const stateOf = ({ state, unconfigured }: ServerView, paint: Paint): string =>
+  unconfigured ? 'unconfigured' : paintState(state, paint);
+
+function trouble({ id }: SessionView, { name, state, reason, unconfigured }: ServerView, paint: Paint): string[] {
+  if (reason === undefined || unconfigured) return [];
+  const short = oneLine(reason);
+  const why = short.length > REASON ? `${short.slice(0, REASON)}...` : short;
+  return [`${id} ${oneLine(name)} ${paintState(state, paint)}: ${why}\n`];
 }
 
 /** Green runs, red needs somebody, yellow needs time. */

@@ -331,6 +331,26 @@ describe('servers and sessions', () => {
     expect(await run(`sessions show ${one}`)).toMatchObject({ code: 5, stdout: '' });
   });
 
+  it('are listed with why servers do not run, short; not those that nobody has configured', async () => {
+    manager.servers = [
+      { name: 'filesystem', state: 'ready', instance: '4711' },
+      { name: 'mine', state: 'failed', reason: `no image\n"mine:1" ${'x'.repeat(500)}`, stderr: 'words\n' },
+      { name: 'late', state: 'pending', reason: 'no place' },
+      { name: 'proxmox', state: 'failed', reason: 'PROXMOX_HOST is not set', unconfigured: true },
+    ];
+    await run('init --shell bash');
+    const [id = ''] = manager.sessions.keys();
+    const { stdout } = await run('status --all');
+    const [, row, gap, ...troubles] = stdout.trimEnd().split('\n');
+    expect(row).toContain(' filesystem:ready mine:failed late:pending proxmox:unconfigured ');
+    expect(gap).toBe('');
+    expect(troubles).toEqual([
+      expect.stringMatching(new RegExp(`^${id} mine failed: no image "mine:1" x{100,150}\\.\\.\\.$`)),
+      `${id} late pending: no place`,
+    ]);
+    expect(JSON.parse((await run('status --all --json')).stdout).sessions[0].servers).toEqual(manager.servers);
+  });
+
   it('are in the help, and so is serve', async () => {
     const { code, stdout } = await run('help');
     expect(code).toBe(0);

@@ -124,7 +124,7 @@ export const use = [
       shows: 'Processor time of instances with everything that they started; 100 % is one core.',
       well: 'Well below the cores of the machine.',
       otherwise:
-        'One server alone: which session? `mcp-session-manager status --all` shows the processor time of each.',
+        'One server alone: which session? `mcp-session-manager sessions --json` has the processor time of each.',
     },
     size: [8, 8],
     unit: 'percentunit',
