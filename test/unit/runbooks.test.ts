@@ -123,6 +123,20 @@ describe('commands of runbooks', () => {
       }
   });
 
+  it('start no service but those that they name, and leave as many gateways as there are', () => {
+    const ups = commands.flatMap(({ file, line }) =>
+      uses(line, 'docker compose')
+        .filter((words) => words.includes('up'))
+        .map((words) => ({ file, words, ...servicesIn(words) })),
+    );
+    expect(ups.length).toBeGreaterThan(10);
+    for (const { file, words, names } of ups) {
+      expect(names, file).not.toEqual([]);
+      expect(words, file).toContain('--no-deps');
+      expect(words.includes('--scale'), file).toBe(names.includes('gateway'));
+    }
+  });
+
   it('ask what the admin API has', () => {
     const documented = readFileSync(new URL('docs/admin-api.md', ROOT), 'utf8');
     const paths = commands.flatMap(({ line }) =>
@@ -144,7 +158,7 @@ describe('commands of runbooks', () => {
   });
 });
 
-const VALUED = new Set(['--since', '--index', '--scale', '--entrypoint']);
+const VALUED = new Set(['--since', '--index', '--scale', '--entrypoint', '--status']);
 /** Those that take one service, and a command after it. */
 const RUNNING = new Set(['exec', 'run']);
 
