@@ -10,7 +10,7 @@ import { eventually } from '../support/eventually.ts';
 
 const CONFIGURATION = fileURLToPath(new URL('../../docker/haproxy.cfg', import.meta.url));
 /** The same as in compose.yaml. */
-const IMAGE = 'haproxy:3.2-bookworm';
+export const IMAGE = 'haproxy:3.2-bookworm';
 const SERVED = /^\S+ \d+ rc=\S+ srv=(replica\d+) /gm;
 
 /**

@@ -1,8 +1,12 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { UnstickyBalancer } from '../conformance/balancer.ts';
+import { IMAGE, UnstickyBalancer } from '../conformance/balancer.ts';
+import { docker } from '../faults/docker.ts';
+import { eventually } from '../support/eventually.ts';
 import { requires } from '../support/requires.ts';
 
 requires('docker')('who asks, as the balancer tells gateways', () => {
@@ -42,4 +46,39 @@ requires('docker')('who asks, as the balancer tells gateways', () => {
     await using balancer = await UnstickyBalancer.start([url], ['PROXIES=10.0.0.0/8']);
     expect(await told(balancer, '192.0.2.1')).toBe('127.0.0.1');
   });
+});
+
+requires('docker')('the log of the balancer', () => {
+  const name = `balancer-${randomBytes(3).toString('hex')}`;
+  afterAll(() => docker(['rm', '--force', '--volumes', name]));
+
+  /** From within: what it listens on is nobody else's. */
+  const get = (port: number, path: string) =>
+    docker([
+      'exec',
+      name,
+      'bash',
+      '-c',
+      `exec 3<>/dev/tcp/127.0.0.1/${port}; printf 'GET ${path} HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3`,
+    ]);
+
+  it('has what clients ask, and nothing of probes and of who collects metrics', async () => {
+    const file = resolve('docker/haproxy.cfg');
+    await docker([
+      'run',
+      '--detach',
+      '--name',
+      name,
+      '--volume',
+      `${file}:/usr/local/etc/haproxy/haproxy.cfg:ro`,
+      IMAGE,
+    ]);
+    await eventually('it answers', () => get(8404, '/healthz'));
+    expect(await get(8404, '/metrics')).toContain('haproxy_process_uptime_seconds');
+    expect(await get(8404, '/readyz')).toContain(' 503 ');
+    expect(await get(8900, '/livez')).toContain(' 503 '); // it has no gateway
+    const requests = async () => (await docker(['logs', name])).match(/^.* rc=.*$/gm) ?? [];
+    await eventually('the client is in it', async () => (await requests()).length > 0);
+    expect(await requests()).toEqual([expect.stringContaining('503 rc=0 srv=<NOSRV>')]);
+  }, 60_000);
 });
