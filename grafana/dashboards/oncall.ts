@@ -1,3 +1,4 @@
+import { SIGNS } from '../alerts/signs.ts';
 import { CALLS, faultsOf, OPERATIONS_COUNT, OTHER_CALLS, PROXMOX_CALLS, shareNow } from './calls.ts';
 import { board } from './kit/board.ts';
 import { stacked, stat } from './kit/charts.ts';
@@ -8,23 +9,18 @@ import { highIsBad, lowIsBad, NONE_AT_ALL } from './kit/thresholds.ts';
 import { AVAILABILITY, budgetLeft } from './slo.ts';
 
 const firing = alertList(100, 'Firing now', {
-  about: {
-    shows:
-      'Alerts that fire or are about to, the most important first. Each leads to its runbook and to the panel that shows it.',
-    well: 'Empty.',
-    otherwise: 'Take the first one that pages and follow its runbook, step by step.',
-  },
+  shows:
+    'Alerts that fire or are about to, the most important first. Each leads to its runbook and to the panel that shows it.',
+  well: 'Empty.',
+  otherwise: 'Take the first one that pages and follow its runbook, step by step.',
   size: [9, 12],
 });
 
 const parts = [
   stat(101, 'Gateways ready', {
-    about: {
-      shows: 'Gateways that take new work.',
-      well: 'Two or more.',
-      otherwise:
-        '0: nobody can work; Targets says whether they run, Store whether they lack it. 1: nothing is lost yet.',
-    },
+    shows: 'Gateways that take new work.',
+    well: 'Two or more.',
+    otherwise: '0: nobody can work; Targets says whether they run, Store whether they lack it. 1: nothing is lost yet.',
     size: [3, 4],
     unit: 'short',
     decimals: 0,
@@ -32,42 +28,33 @@ const parts = [
     queries: [query('sum(mcp_gateway_ready) or vector(0)', 'gateways')],
   }),
   word(102, 'Controller', {
-    about: {
-      shows: 'Whether a controller is in charge.',
-      well: 'In charge.',
-      otherwise: 'Running servers go on, nothing is started or ended: Servers, Controller.',
-    },
+    shows: 'Whether a controller is in charge.',
+    well: 'In charge.',
+    otherwise: 'Running servers go on, nothing is started or ended: Servers, Controller.',
     size: [3, 4],
     words: { 0: ['none', 'red'], 1: [IN_CHARGE[1]?.[0] ?? '', 'green'] },
     queries: [query('max(mcp_controller_lease_held) or vector(0)', 'controller')],
   }),
   word(103, 'Store', {
-    about: {
-      shows: 'Whether anybody reaches Redis and can write to it.',
-      well: 'Up.',
-      otherwise:
-        'Calls of known sessions go on, all else waits: Store and balancer. Mend this first, the rest follows.',
-    },
+    shows: 'Whether anybody reaches Redis and can write to it.',
+    well: 'Up.',
+    otherwise: 'Calls of known sessions go on, all else waits: Store and balancer. Mend this first, the rest follows.',
     size: [3, 4],
     words: UP_OR_DOWN,
     queries: [query('max(mcp_store_up) or vector(0)', 'store')],
   }),
   word(104, 'Balancer', {
-    about: {
-      shows: 'Whether HAProxy answers.',
-      well: 'Up.',
-      otherwise: 'Nobody reaches a gateway. Restart it; it holds nothing that could be lost.',
-    },
+    shows: 'Whether HAProxy answers.',
+    well: 'Up.',
+    otherwise: 'Nobody reaches a gateway. Restart it; it holds nothing that could be lost.',
     size: [3, 4],
     words: UP_OR_DOWN,
     queries: [query('max(up{job="haproxy"}) or vector(0)', 'balancer')],
   }),
   word(105, 'Egress', {
-    about: {
-      shows: 'Whether the proxy answers by which servers reach Proxmox and other hosts.',
-      well: 'Up.',
-      otherwise: 'Servers that ask others fail, all else works. Restart it; calls can be made again at once.',
-    },
+    shows: 'Whether the proxy answers by which servers reach Proxmox and other hosts.',
+    well: 'Up.',
+    otherwise: 'Servers that ask others fail, all else works. Restart it; calls can be made again at once.',
     size: [3, 4],
     words: UP_OR_DOWN,
     queries: [query('max(up{job="egress"}) or vector(0)', 'egress')],
@@ -76,12 +63,10 @@ const parts = [
 
 const faults = [
   stat(106, 'Is it us?', {
-    about: {
-      shows: 'Tool calls of the last five minutes that failed through us: unavailable, outcome unknown, internal.',
-      well: 'Below 0.1 %.',
-      otherwise:
-        'A part above is red: that one. All green: a server that dies in its calls (Servers), or one replica (Overview).',
-    },
+    shows: 'Tool calls of the last five minutes that failed through us: unavailable, outcome unknown, internal.',
+    well: 'Below 0.1 %.',
+    otherwise:
+      'A part above is red: that one. All green: a server that dies in its calls (Servers), or one replica (Overview).',
     size: [4, 4],
     unit: 'percentunit',
     decimals: 2,
@@ -89,12 +74,10 @@ const faults = [
     queries: [query(shareNow(faultsOf('us')), 'ours')],
   }),
   stat(107, 'A server?', {
-    about: {
-      shows: 'Tool calls of the last five minutes to which a server itself answered with an error.',
-      well: 'A few per cent: tools also fail because of what they are asked.',
-      otherwise:
-        'Servers, Tools that fail says which; its owner or its log says why. We bring the error, we do not make it.',
-    },
+    shows: 'Tool calls of the last five minutes to which a server itself answered with an error.',
+    well: 'A few per cent: tools also fail because of what they are asked.',
+    otherwise:
+      'Servers, Tools that fail says which; its owner or its log says why. We bring the error, we do not make it.',
     size: [4, 4],
     unit: 'percentunit',
     decimals: 1,
@@ -102,12 +85,10 @@ const faults = [
     queries: [query(shareNow(faultsOf('server')), 'a server')],
   }),
   stat(108, 'Proxmox?', {
-    about: {
-      shows: 'The same for the tools for Proxmox alone.',
-      well: 'A few per cent.',
-      otherwise:
-        'Look whether the cluster is up, whether its certificate is valid (Servers, Certificates), and at Egress.',
-    },
+    shows: 'The same for the tools for Proxmox alone.',
+    well: 'A few per cent.',
+    otherwise:
+      'Look whether the cluster is up, whether its certificate is valid (Servers, Certificates), and at Egress.',
     size: [4, 4],
     unit: 'percentunit',
     decimals: 1,
@@ -115,11 +96,9 @@ const faults = [
     queries: [query(shareNow(faultsOf('server'), OPERATIONS_COUNT, PROXMOX_CALLS), 'Proxmox')],
   }),
   stat(109, 'A client?', {
-    about: {
-      shows: 'Tool calls of the last five minutes that were wrong, too many, too late, or given up by the client.',
-      well: 'Below 5 %.',
-      otherwise: 'One person’s client: `mcp-session-manager sessions` shows whose. It wakes nobody.',
-    },
+    shows: 'Tool calls of the last five minutes that were wrong, too many, too late, or given up by the client.',
+    well: 'Below 5 %.',
+    otherwise: 'One person’s client: `mcp-session-manager sessions` shows whose. It wakes nobody.',
     size: [3, 4],
     unit: 'percentunit',
     decimals: 1,
@@ -129,11 +108,9 @@ const faults = [
 
 const worries = [
   stat(110, 'Sessions lost', {
-    about: {
-      shows: 'Requests of sessions that are gone although nobody ended them, in the range that is shown.',
-      well: '0.',
-      otherwise: 'Was the store emptied? Sessions, Sessions lost shows when.',
-    },
+    shows: 'Requests of sessions that are gone although nobody ended them, in the range that is shown.',
+    well: '0.',
+    otherwise: 'Was the store emptied? Sessions, Sessions lost shows when.',
     size: [3, 4],
     unit: 'short',
     decimals: 0,
@@ -141,11 +118,9 @@ const worries = [
     queries: [query(`${inRange('mcp_session_lost_total', '')} or vector(0)`, 'lost')],
   }),
   stat(111, 'Instances failed', {
-    about: {
-      shows: 'Servers of sessions that have failed.',
-      well: '0, or a few of one person who tries something.',
-      otherwise: 'Servers, Servers, one by one says which; many of all kinds: the machine or the engine.',
-    },
+    shows: 'Servers of sessions that have failed.',
+    well: '0, or a few of one person who tries something.',
+    otherwise: 'Servers, Servers, one by one says which; many of all kinds: the machine or the engine.',
     size: [3, 4],
     unit: 'short',
     decimals: 0,
@@ -153,11 +128,9 @@ const worries = [
     queries: [query(`sum(${inCharge('mcp_instances', 'server', 'state="failed"')}) or vector(0)`, 'failed')],
   }),
   stat(112, 'Waiting', {
-    about: {
-      shows: 'Requests that wait for their server or for the store.',
-      well: 'A few, for seconds.',
-      otherwise: 'Store, Controller, or full: Servers, Capacity.',
-    },
+    shows: 'Requests that wait for their server or for the store.',
+    well: 'A few, for seconds.',
+    otherwise: 'Store, Controller, or full: Servers, Capacity.',
     size: [3, 4],
     unit: 'short',
     decimals: 0,
@@ -165,11 +138,9 @@ const worries = [
     queries: [query('sum(mcp_gateway_held_requests) or vector(0)', 'waiting')],
   }),
   stat(113, 'Places taken', {
-    about: {
-      shows: 'How much of the capacity for servers is used.',
-      well: 'Below 85 %.',
-      otherwise: 'Servers, Capacity: raise the limit, or end idle sessions with `mcp-session-manager cleanup --all`.',
-    },
+    shows: 'How much of the capacity for servers is used.',
+    well: 'Below 85 %.',
+    otherwise: 'Servers, Capacity: raise the limit, or end idle sessions with `mcp-session-manager cleanup --all`.',
     size: [3, 4],
     unit: 'percentunit',
     decimals: 0,
@@ -177,11 +148,9 @@ const worries = [
     queries: [query(`${inCharge('mcp_instance_running', '')} / ${inCharge('mcp_instance_capacity', '')}`, 'places')],
   }),
   stat(114, 'Budget left', {
-    about: {
-      shows: 'What is left of the tool calls that may fail through us in 30 days.',
-      well: 'More than half.',
-      otherwise: 'Overview, Availability: burn rates says how fast it goes.',
-    },
+    shows: 'What is left of the tool calls that may fail through us in 30 days.',
+    well: 'More than half.',
+    otherwise: 'Overview, Availability: burn rates says how fast it goes.',
     size: [3, 4],
     unit: 'percentunit',
     decimals: 0,
@@ -192,11 +161,9 @@ const worries = [
 
 const course = [
   note(115, 'What is red, and where to go', {
-    about: {
-      shows: 'The way from what is red to the page that says more.',
-      well: 'You do not need it.',
-      otherwise: 'From the top down: the first line that fits.',
-    },
+    shows: 'The way from what is red to the page that says more.',
+    well: 'You do not need it.',
+    otherwise: 'From the top down: the first line that fits.',
     size: [9, 16],
     markdown: [
       '| red | go to |',
@@ -218,11 +185,9 @@ const course = [
     ].join('\n'),
   }),
   stacked(116, 'Failing tool calls, by whose fault it is', {
-    about: {
-      shows: 'Tool calls per second that failed, by who can mend it.',
-      well: 'Little, and no red.',
-      otherwise: 'Red that began with a blue mark: a start or a roll-out. Orange alone: not ours.',
-    },
+    shows: 'Tool calls per second that failed, by who can mend it.',
+    well: 'Little, and no red.',
+    otherwise: 'Red that began with a blue mark: a start or a roll-out. Orange alone: not ours.',
     size: [15, 8],
     unit: 'reqps',
     queries: [
@@ -233,44 +198,29 @@ const course = [
     ],
   }),
   timeline(117, 'What fired when', {
-    about: {
-      shows: 'Alerts that fired, as Prometheus evaluated them. The first one is nearest to the cause.',
-      well: 'Empty.',
-      otherwise: 'Begin with the one that is furthest left.',
-    },
+    shows: 'Alerts that fired, as Prometheus evaluated them. The first one is nearest to the cause.',
+    well: 'Empty.',
+    otherwise: 'Begin with the one that is furthest left.',
     size: [15, 8],
     words: FIRING,
     queries: [query('max by (alertname) (ALERTS{alertstate="firing"})', '{{alertname}}')],
   }),
 ];
 
-/** One metric of each job, which it has from its start. */
-const SIGNS = {
-  gateway: 'mcp_gateway_ready',
-  controller: 'mcp_controller_lease_held',
-  egress: 'mcp_egress_connections',
-  haproxy: 'haproxy_backend_active_servers',
-  redis: 'redis_memory_used_bytes',
-} as const;
-
 const seen = [
   timeline(1, 'Targets', {
-    about: {
-      shows: 'Everything that Prometheus asks, and whether it answered.',
-      well: 'All green.',
-      otherwise: 'Red: it hangs or cannot be reached. A line that ends: it is gone, or was replaced by another one.',
-    },
+    shows: 'Everything that Prometheus asks, and whether it answered.',
+    well: 'All green.',
+    otherwise: 'Red: it hangs or cannot be reached. A line that ends: it is gone, or was replaced by another one.',
     size: [12, 9],
     words: UP_OR_DOWN,
     queries: [query('up{job=~"gateway|controller|egress|haproxy|redis"}', '{{job}} {{instance}}')],
   }),
   timeline(2, 'Metrics that every deployment has', {
-    about: {
-      shows: 'One metric of each kind of process: whether there is any.',
-      well: 'All green.',
-      otherwise:
-        'Alerts that read what is absent are silent. Is the process gone, or not found by Prometheus? redis: Redis itself does not answer.',
-    },
+    shows: 'One metric of each kind of process: whether there is any.',
+    well: 'All green.',
+    otherwise:
+      'Alerts that read what is absent are silent. Is the process gone, or not found by Prometheus? redis: Redis itself does not answer.',
     size: [12, 9],
     words: { 0: ['there', 'green'], 1: ['absent', 'red'] },
     queries: Object.entries(SIGNS).map(([job, metric]) =>

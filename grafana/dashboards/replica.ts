@@ -19,52 +19,42 @@ const instance = new QueryVariableBuilder('instance')
 
 const first = [
   stat(100, 'What it is', {
-    about: {
-      shows: 'Role and version of this process, and the Node that it runs on.',
-      well: 'The same version as the others.',
-      otherwise: 'An older one: the roll-out stopped before it.',
-    },
+    shows: 'Role and version of this process, and the Node that it runs on.',
+    well: 'The same version as the others.',
+    otherwise: 'An older one: the roll-out stopped before it.',
     size: [8, 4],
     unit: 'none',
     text: 'name',
     queries: [query(`mcp_build_info{${THIS}}`, '{{role}} {{version}}, Node {{node}}')],
   }),
   stat(101, 'Running for', {
-    about: {
-      shows: 'How long ago this process began.',
-      well: 'Since the last roll-out.',
-      otherwise: 'Shorter: it ended by itself; `docker compose logs` has the reason, blue marks show when.',
-    },
+    shows: 'How long ago this process began.',
+    well: 'Since the last roll-out.',
+    otherwise: 'Shorter: it ended by itself; `docker compose logs` has the reason, blue marks show when.',
     size: [4, 4],
     unit: 's',
     queries: [query(`time() - process_start_time_seconds{${THIS}}`, 'running for')],
   }),
   word(102, 'Takes new work', {
-    about: {
-      shows: 'What /readyz says, for a gateway.',
-      well: 'Yes. No data: it is no gateway.',
-      otherwise: 'It drains, or has no store: see Store and balancer, Store up.',
-    },
+    shows: 'What /readyz says, for a gateway.',
+    well: 'Yes. No data: it is no gateway.',
+    otherwise: 'It drains, or has no store: see Store and balancer, Store up.',
     size: [4, 4],
     words: YES_OR_NO,
     queries: [query(`mcp_gateway_ready{${THIS}}`, 'ready')],
   }),
   word(103, 'Asked to end', {
-    about: {
-      shows: 'Whether this gateway was asked to end and finishes what it has begun.',
-      well: 'No.',
-      otherwise: 'For a minute after a roll-out it is well; for longer a stream does not end: see Open streams.',
-    },
+    shows: 'Whether this gateway was asked to end and finishes what it has begun.',
+    well: 'No.',
+    otherwise: 'For a minute after a roll-out it is well; for longer a stream does not end: see Open streams.',
     size: [4, 4],
     words: { 0: ['no', 'green'], 1: ['drains', 'yellow'] },
     queries: [query(`mcp_gateway_draining{${THIS}}`, 'draining')],
   }),
   word(104, 'Lease', {
-    about: {
-      shows: 'Whether this controller is in charge.',
-      well: 'One controller is, the others stand by. No data: it is no controller.',
-      otherwise: 'See Servers, Controller in charge.',
-    },
+    shows: 'Whether this controller is in charge.',
+    well: 'One controller is, the others stand by. No data: it is no controller.',
+    otherwise: 'See Servers, Controller in charge.',
     size: [4, 4],
     words: IN_CHARGE,
     queries: [query(`mcp_controller_lease_held{${THIS}}`, 'lease')],
@@ -73,12 +63,10 @@ const first = [
 
 const runs = [
   lines(1, 'Event loop lag', {
-    about: {
-      shows: 'How late this process is with what it has to do. 10 ms is the resolution of the measurement, not a lag.',
-      well: 'p99 below 50 ms.',
-      otherwise:
-        'Something keeps it busy: see Processor, Garbage collection, and what came at that time. Others too: add replicas.',
-    },
+    shows: 'How late this process is with what it has to do. 10 ms is the resolution of the measurement, not a lag.',
+    well: 'p99 below 50 ms.',
+    otherwise:
+      'Something keeps it busy: see Processor, Garbage collection, and what came at that time. Others too: add replicas.',
     size: [8, 8],
     unit: 's',
     thresholds: notAbove(0.1),
@@ -89,11 +77,9 @@ const runs = [
     ],
   }),
   lines(2, 'Resident memory', {
-    about: {
-      shows: 'Memory of this process, and of it what JavaScript uses.',
-      well: 'Goes up and down with the work.',
-      otherwise: 'Up only, for hours: a leak. Take a heap snapshot, then replace the replica: sessions live on.',
-    },
+    shows: 'Memory of this process, and of it what JavaScript uses.',
+    well: 'Goes up and down with the work.',
+    otherwise: 'Up only, for hours: a leak. Take a heap snapshot, then replace the replica: sessions live on.',
     size: [8, 8],
     unit: 'bytes',
     queries: [
@@ -103,11 +89,9 @@ const runs = [
     ],
   }),
   stacked(105, 'Processor', {
-    about: {
-      shows: 'Processor time of this process; 100 % is one core.',
-      well: 'Below 70 %.',
-      otherwise: 'Others alike: add replicas. It alone: one busy terminal; see Tool calls by outcome.',
-    },
+    shows: 'Processor time of this process; 100 % is one core.',
+    well: 'Below 70 %.',
+    otherwise: 'Others alike: add replicas. It alone: one busy terminal; see Tool calls by outcome.',
     size: [8, 8],
     unit: 'percentunit',
     queries: [
@@ -116,33 +100,27 @@ const runs = [
     ],
   }),
   stacked(106, 'Garbage collection', {
-    about: {
-      shows: 'The share of time that goes into collecting garbage, by kind.',
-      well: 'Below 5 %.',
-      otherwise: 'Much major: memory is near its limit. Much minor: very many or very large messages.',
-    },
+    shows: 'The share of time that goes into collecting garbage, by kind.',
+    well: 'Below 5 %.',
+    otherwise: 'Much major: memory is near its limit. Much minor: very many or very large messages.',
     size: [8, 8],
     unit: 'percentunit',
     queries: [query(perSecond('nodejs_gc_duration_seconds_sum', 'kind', THIS), '{{kind}}')],
   }),
   lines(107, 'Open files and sockets', {
-    about: {
-      shows: 'File descriptors in use, as a share of the limit.',
-      well: 'Below 50 %.',
-      otherwise:
-        'Grows for ever: connections that are not closed. Near 100 % it accepts no more: replace the replica, raise ulimit.',
-    },
+    shows: 'File descriptors in use, as a share of the limit.',
+    well: 'Below 50 %.',
+    otherwise:
+      'Grows for ever: connections that are not closed. Near 100 % it accepts no more: replace the replica, raise ulimit.',
     size: [8, 8],
     unit: 'percentunit',
     thresholds: highIsBad(0.7, 0.9),
     queries: [query(`process_open_fds{${THIS}} / process_max_fds{${THIS}}`, 'in use')],
   }),
   stacked(108, 'What keeps it running', {
-    about: {
-      shows: 'What Node waits for: sockets, timers, requests, by type.',
-      well: 'Follows the number of clients and servers.',
-      otherwise: 'One type that only grows: a leak of that type.',
-    },
+    shows: 'What Node waits for: sockets, timers, requests, by type.',
+    well: 'Follows the number of clients and servers.',
+    otherwise: 'One type that only grows: a leak of that type.',
     size: [8, 8],
     unit: 'short',
     decimals: 0,
@@ -152,11 +130,9 @@ const runs = [
 
 const gateway = [
   stacked(109, 'Tool calls by outcome', {
-    about: {
-      shows: 'Tool calls per second that this gateway answered, and those that failed.',
-      well: 'Nearly all answered.',
-      otherwise: 'Compare with Overview: if only this one fails, replace it; sessions live on.',
-    },
+    shows: 'Tool calls per second that this gateway answered, and those that failed.',
+    well: 'Nearly all answered.',
+    otherwise: 'Compare with Overview: if only this one fails, replace it; sessions live on.',
     size: [8, 8],
     unit: 'reqps',
     queries: [
@@ -165,32 +141,26 @@ const gateway = [
     ],
   }),
   lines(110, 'Time of tool calls', {
-    about: {
-      shows: 'How long tool calls take that come through this gateway.',
-      well: 'As on the others.',
-      otherwise: 'Only here: Event loop lag. Everywhere: Servers, Slowest tools.',
-    },
+    shows: 'How long tool calls take that come through this gateway.',
+    well: 'As on the others.',
+    otherwise: 'Only here: Event loop lag. Everywhere: Servers, Slowest tools.',
     size: [8, 8],
     unit: 's',
     queries: quantiles(OPERATIONS, `${TOOL_CALLS}, ${THIS}`),
   }),
   lines(111, 'Time added by the gateway', {
-    about: {
-      shows: 'What a request spends in this gateway itself.',
-      well: 'p99 below 25 ms.',
-      otherwise: 'Event loop lag and Garbage collection say why.',
-    },
+    shows: 'What a request spends in this gateway itself.',
+    well: 'p99 below 25 ms.',
+    otherwise: 'Event loop lag and Garbage collection say why.',
     size: [8, 8],
     unit: 's',
     thresholds: notAbove(0.025),
     queries: quantiles('mcp_gateway_added_seconds', THIS),
   }),
   lines(112, 'Sessions, connections, links', {
-    about: {
-      shows: 'What this gateway keeps in its caches, and its links to hosts.',
-      well: 'Much as on the others.',
-      otherwise: 'None while others have many: the balancer does not use it, see Store and balancer.',
-    },
+    shows: 'What this gateway keeps in its caches, and its links to hosts.',
+    well: 'Much as on the others.',
+    otherwise: 'None while others have many: the balancer does not use it, see Store and balancer.',
     size: [8, 8],
     unit: 'short',
     decimals: 0,
@@ -202,22 +172,18 @@ const gateway = [
     ],
   }),
   stacked(113, 'Open streams', {
-    about: {
-      shows: 'Streams that are open at this gateway, by kind.',
-      well: 'Falls to none when it drains.',
-      otherwise: 'Some stay while it drains: it waits for a call that runs long.',
-    },
+    shows: 'Streams that are open at this gateway, by kind.',
+    well: 'Falls to none when it drains.',
+    otherwise: 'Some stay while it drains: it waits for a call that runs long.',
     size: [8, 8],
     unit: 'short',
     decimals: 0,
     queries: [query(`sum by (kind) (mcp_gateway_streams{${THIS}})`, '{{kind}}')],
   }),
   bars(114, 'What went wrong here', {
-    about: {
-      shows: 'Links that broke, streams with a gap, requests that waited in vain, operations of the store that failed.',
-      well: 'Empty.',
-      otherwise: 'Each has a panel of its own: Sessions (links, gaps, waiting), Store and balancer (store).',
-    },
+    shows: 'Links that broke, streams with a gap, requests that waited in vain, operations of the store that failed.',
+    well: 'Empty.',
+    otherwise: 'Each has a panel of its own: Sessions (links, gaps, waiting), Store and balancer (store).',
     size: [8, 8],
     unit: 'short',
     queries: [
@@ -231,32 +197,26 @@ const gateway = [
 
 const others = [
   lines(115, 'Time of operations of the store', {
-    about: {
-      shows: 'How long the store takes to answer this process.',
-      well: 'p99 below 10 ms.',
-      otherwise: 'Only here: the network between the two, or Event loop lag. Everywhere: Store and balancer.',
-    },
+    shows: 'How long the store takes to answer this process.',
+    well: 'p99 below 10 ms.',
+    otherwise: 'Only here: the network between the two, or Event loop lag. Everywhere: Store and balancer.',
     size: [8, 8],
     unit: 's',
     thresholds: notAbove(0.1),
     queries: quantiles('mcp_store_operation_duration_seconds', THIS),
   }),
   lines(116, 'Time of a pass', {
-    about: {
-      shows: 'How long a pass takes, for the controller in charge.',
-      well: 'Well below a second. No data: it is not in charge.',
-      otherwise: 'The engine or the store is slow; see Servers, Passes that failed.',
-    },
+    shows: 'How long a pass takes, for the controller in charge.',
+    well: 'Well below a second. No data: it is not in charge.',
+    otherwise: 'The engine or the store is slow; see Servers, Passes that failed.',
     size: [8, 8],
     unit: 's',
     queries: quantiles('mcp_controller_reconcile_duration_seconds', THIS),
   }),
   lines(117, 'Connections to the outside', {
-    about: {
-      shows: 'Connections that stand through this egress proxy.',
-      well: 'Follows the calls. No data: it is no egress proxy.',
-      otherwise: 'See Servers, The way out.',
-    },
+    shows: 'Connections that stand through this egress proxy.',
+    well: 'Follows the calls. No data: it is no egress proxy.',
+    otherwise: 'See Servers, The way out.',
     size: [8, 8],
     unit: 'short',
     decimals: 0,

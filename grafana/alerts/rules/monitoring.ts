@@ -1,17 +1,9 @@
 import type { Alert } from '../alert.ts';
+import { SIGNS } from '../signs.ts';
 import { STORE_IS_UP } from './store-is-up.ts';
 
 /** What was not seen for so long, or never, is no part of this deployment: not each has a balancer, Redis or an egress proxy. */
 const REMEMBERED = '7d';
-
-/** One metric of each job, which it has from its start. */
-const SIGNS: Readonly<Record<string, string>> = {
-  gateway: 'mcp_gateway_ready',
-  controller: 'mcp_controller_lease_held',
-  egress: 'mcp_egress_connections',
-  haproxy: 'haproxy_backend_active_servers',
-  redis: 'redis_memory_used_bytes',
-};
 
 /** Whether the others can see anything. */
 export const MONITORING_ALERTS: readonly Alert[] = [

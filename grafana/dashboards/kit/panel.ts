@@ -31,8 +31,7 @@ export interface About {
   readonly otherwise: string;
 }
 
-export interface PanelSpec {
-  readonly about: About;
+export interface PanelSpec extends About {
   /** Columns of 24, and rows. */
   readonly size: readonly [width: number, height: number];
 }
@@ -76,12 +75,14 @@ interface DataPanelBuilder extends PanelBuilder {
   dataLinks(links: Builder<DashboardLink>[]): this;
 }
 
-export const describePanel = (panel: PanelBuilder, id: number, title: string, { about, size }: PanelSpec): Sized => ({
+export const describePanel = (
+  panel: PanelBuilder,
+  id: number,
+  title: string,
+  { size, shows, well, otherwise }: PanelSpec,
+): Sized => ({
   size,
-  panel: panel
-    .id(id)
-    .title(title)
-    .description(`${about.shows}\n\n**Well:** ${about.well}\n\n**If not:** ${about.otherwise}`),
+  panel: panel.id(id).title(title).description(`${shows}\n\n**Well:** ${well}\n\n**If not:** ${otherwise}`),
 });
 
 /** `range`: lines over time; `now`: the value at the end of the range, never one that a target that is gone left behind. */

@@ -9,12 +9,10 @@ import { starts, tools, use } from './work.ts';
 
 const first = [
   stat(100, 'Instances now', {
-    about: {
-      shows: 'Running servers of all sessions, by state.',
-      well: 'Ready or idle. Starting and pending for seconds only.',
-      otherwise:
-        'failed: Servers, one by one says which; its log says why: `mcp-session-manager logs SERVER --session ID`.',
-    },
+    shows: 'Running servers of all sessions, by state.',
+    well: 'Ready or idle. Starting and pending for seconds only.',
+    otherwise:
+      'failed: Servers, one by one says which; its log says why: `mcp-session-manager logs SERVER --session ID`.',
     size: [8, 6],
     unit: 'short',
     decimals: 0,
@@ -23,12 +21,9 @@ const first = [
     ),
   }),
   lines(6, 'Capacity', {
-    about: {
-      shows: 'Instances that take a place, against how many may run at once.',
-      well: 'Below 85 % of the limit.',
-      otherwise:
-        'Near it: starts will wait. Raise the limit if memory allows (Memory by server), or end idle sessions.',
-    },
+    shows: 'Instances that take a place, against how many may run at once.',
+    well: 'Below 85 % of the limit.',
+    otherwise: 'Near it: starts will wait. Raise the limit if memory allows (Memory by server), or end idle sessions.',
     size: [8, 6],
     unit: 'percentunit',
     max: 1,
@@ -38,11 +33,9 @@ const first = [
     ],
   }),
   lines(7, 'Queue', {
-    about: {
-      shows: 'Starts that wait for a place, how many may wait, and those that found the queue full.',
-      well: '0.',
-      otherwise: 'Each one is somebody who waits; at the limit they get 429. See Capacity.',
-    },
+    shows: 'Starts that wait for a place, how many may wait, and those that found the queue full.',
+    well: '0.',
+    otherwise: 'Each one is somebody who waits; at the limit they get 429. See Capacity.',
     size: [8, 6],
     unit: 'short',
     decimals: 0,
@@ -53,12 +46,10 @@ const first = [
     ],
   }),
   table(101, 'Servers, one by one', {
-    about: {
-      shows: 'Each server of the catalogue as it is now; starts and ends are of the range that is shown.',
-      well: 'No figure in yellow or red.',
-      otherwise:
-        'failed or a circuit: read its log. Restarts: does it run out of memory (Largest)? Slow starts: Time to start.',
-    },
+    shows: 'Each server of the catalogue as it is now; starts and ends are of the range that is shown.',
+    well: 'No figure in yellow or red.',
+    otherwise:
+      'failed or a circuit: read its log. Restarts: does it run out of memory (Largest)? Slow starts: Time to start.',
     size: [24, 8],
     rows: 'server',
     columns: [

@@ -6,23 +6,19 @@ import { CHOSEN } from './chosen.ts';
 
 export const starts = [
   bars(1, 'Starts by outcome', {
-    about: {
-      shows:
-        'Starts of instances that came to an end: ready, failed by the server, or nothing could be started (image, engine).',
-      well: 'All ready.',
-      otherwise:
-        'failed: the server’s log. unavailable: image missing, disk full or engine down; `mcp-session-manager doctor` says which.',
-    },
+    shows:
+      'Starts of instances that came to an end: ready, failed by the server, or nothing could be started (image, engine).',
+    well: 'All ready.',
+    otherwise:
+      'failed: the server’s log. unavailable: image missing, disk full or engine down; `mcp-session-manager doctor` says which.',
     size: [12, 8],
     unit: 'short',
     queries: [query(events('mcp_instance_starts_total', 'outcome', CHOSEN), '{{outcome}}')],
   }),
   lines(2, 'Time to start', {
-    about: {
-      shows: 'From the decision to start an instance until it was ready: p95 of each server, p50 of all.',
-      well: 'p95 below 5 s.',
-      otherwise: 'All slow: the machine has too much to do, or many start at once. One alone: its own start.',
-    },
+    shows: 'From the decision to start an instance until it was ready: p95 of each server, p50 of all.',
+    well: 'p95 below 5 s.',
+    otherwise: 'All slow: the machine has too much to do, or many start at once. One alone: its own start.',
     size: [12, 8],
     unit: 's',
     thresholds: notAbove(5),
@@ -32,12 +28,9 @@ export const starts = [
     ],
   }),
   bars(3, 'Restarts and ends of servers', {
-    about: {
-      shows:
-        'Instances that ended by themselves and had to be started again, and MCP servers that ended within theirs.',
-      well: 'Hardly any.',
-      otherwise: 'Again and again: a crash loop. Its log, then memory (Largest instance) and what its release changed.',
-    },
+    shows: 'Instances that ended by themselves and had to be started again, and MCP servers that ended within theirs.',
+    well: 'Hardly any.',
+    otherwise: 'Again and again: a crash loop. Its log, then memory (Largest instance) and what its release changed.',
     size: [8, 8],
     unit: 'short',
     queries: [
@@ -46,13 +39,11 @@ export const starts = [
     ],
   }),
   stacked(4, 'Circuits open', {
-    about: {
-      shows:
-        'Servers of sessions, and MCP servers within their instances, that are not started for a while because they failed too often.',
-      well: 'None.',
-      otherwise:
-        'Its calls fail at once. Mend the cause (log, configuration of the session), then `mcp-session-manager restart SERVER`.',
-    },
+    shows:
+      'Servers of sessions, and MCP servers within their instances, that are not started for a while because they failed too often.',
+    well: 'None.',
+    otherwise:
+      'Its calls fail at once. Mend the cause (log, configuration of the session), then `mcp-session-manager restart SERVER`.',
     size: [8, 8],
     unit: 'short',
     decimals: 0,
@@ -62,13 +53,11 @@ export const starts = [
     ],
   }),
   bars(114, 'What the runtime lacked', {
-    about: {
-      shows:
-        'Times that instances could not be started, stopped or listed, by what was missing: the engine, an image, room on the disk.',
-      well: 'None.',
-      otherwise:
-        'It is no fault of the servers. engine: is Docker up? image: pull or build it. disk: make room. Starts are tried again by themselves.',
-    },
+    shows:
+      'Times that instances could not be started, stopped or listed, by what was missing: the engine, an image, room on the disk.',
+    well: 'None.',
+    otherwise:
+      'It is no fault of the servers. engine: is Docker up? image: pull or build it. disk: make room. Starts are tried again by themselves.',
     size: [8, 8],
     unit: 'short',
     queries: [query(`${events('mcp_runtime_unavailable_total', 'reason')} > 0`, '{{reason}}')],
@@ -77,12 +66,9 @@ export const starts = [
 
 export const tools = [
   lines(102, 'Tools that fail', {
-    about: {
-      shows: 'The eight tools whose calls fail most often through the server or what it asks, per second.',
-      well: 'Near 0.',
-      otherwise:
-        'pve_ tools: Proxmox itself, its certificate or permissions (Proxmox below). Others: the server’s log.',
-    },
+    shows: 'The eight tools whose calls fail most often through the server or what it asks, per second.',
+    well: 'Near 0.',
+    otherwise: 'pve_ tools: Proxmox itself, its certificate or permissions (Proxmox below). Others: the server’s log.',
     size: [8, 8],
     unit: 'reqps',
     queries: [
@@ -93,22 +79,18 @@ export const tools = [
     ],
   }),
   lines(103, 'Slowest tools', {
-    about: {
-      shows: 'p95 of the eight slowest tools.',
-      well: 'What is usual for each of them; backups and migrations take minutes.',
-      otherwise: 'All tools of one server: its instances lack processor or memory, or what it asks is slow.',
-    },
+    shows: 'p95 of the eight slowest tools.',
+    well: 'What is usual for each of them; backups and migrations take minutes.',
+    otherwise: 'All tools of one server: its instances lack processor or memory, or what it asks is slow.',
     size: [8, 8],
     unit: 's',
     queries: [query(highest(0.95, OPERATIONS, 'gen_ai_tool_name', TOOL_CALLS), '{{gen_ai_tool_name}}')],
   }),
   stacked(104, 'Proxmox: calls by outcome', {
-    about: {
-      shows: 'Calls of the tools for Proxmox per second, those that were answered and those that failed.',
-      well: 'Nearly all answered.',
-      otherwise:
-        'rpc_error and tool_error: ask pve_health_report and pve_whoami; look at Certificates and at the egress below.',
-    },
+    shows: 'Calls of the tools for Proxmox per second, those that were answered and those that failed.',
+    well: 'Nearly all answered.',
+    otherwise:
+      'rpc_error and tool_error: ask pve_health_report and pve_whoami; look at Certificates and at the egress below.',
     size: [8, 8],
     unit: 'reqps',
     queries: [
@@ -120,64 +102,51 @@ export const tools = [
 
 export const use = [
   stacked(105, 'Processor by server', {
-    about: {
-      shows: 'Processor time of instances with everything that they started; 100 % is one core.',
-      well: 'Well below the cores of the machine.',
-      otherwise:
-        'One server alone: which session? `mcp-session-manager sessions --json` has the processor time of each.',
-    },
+    shows: 'Processor time of instances with everything that they started; 100 % is one core.',
+    well: 'Well below the cores of the machine.',
+    otherwise: 'One server alone: which session? `mcp-session-manager sessions --json` has the processor time of each.',
     size: [8, 8],
     unit: 'percentunit',
     queries: [query(`topk(8, ${perSecond('mcp_host_cpu_seconds_total', 'server', CHOSEN)})`, '{{server}}')],
   }),
   stacked(106, 'Memory by server', {
-    about: {
-      shows: 'Memory of all instances of each server.',
-      well: 'Grows with the number of instances and falls with it.',
-      otherwise: 'Grows without more instances: a leak in that server; Largest instance says whether it is one alone.',
-    },
+    shows: 'Memory of all instances of each server.',
+    well: 'Grows with the number of instances and falls with it.',
+    otherwise: 'Grows without more instances: a leak in that server; Largest instance says whether it is one alone.',
     size: [8, 8],
     unit: 'bytes',
     queries: [query(`topk(8, ${inCharge('mcp_host_memory_bytes', 'server', CHOSEN)})`, '{{server}}')],
   }),
   lines(107, 'Largest instance', {
-    about: {
-      shows: 'Memory of the largest instance of each server.',
-      well: 'Well below the limit of a container.',
-      otherwise:
-        'At the limit it is killed and started again: raise the limit in the catalogue, or find out what it was asked.',
-    },
+    shows: 'Memory of the largest instance of each server.',
+    well: 'Well below the limit of a container.',
+    otherwise:
+      'At the limit it is killed and started again: raise the limit in the catalogue, or find out what it was asked.',
     size: [8, 8],
     unit: 'bytes',
     queries: [query(`topk(8, ${inCharge('mcp_host_memory_max_bytes', 'server', CHOSEN)})`, '{{server}}')],
   }),
   stacked(108, 'Logs of channels', {
-    about: {
-      shows: 'Bytes that hosts keep so that clients can go on where they left, by server.',
-      well: 'Some MiB; bounded for each channel.',
-      otherwise: 'Grows for long: a server that says very much to clients that do not listen. Gaps follow (Sessions).',
-    },
+    shows: 'Bytes that hosts keep so that clients can go on where they left, by server.',
+    well: 'Some MiB; bounded for each channel.',
+    otherwise: 'Grows for long: a server that says very much to clients that do not listen. Gaps follow (Sessions).',
     size: [8, 8],
     unit: 'bytes',
     queries: [query(inCharge('mcp_host_log_bytes', 'server', CHOSEN), '{{server}}')],
   }),
   stacked(109, 'Channels', {
-    about: {
-      shows: 'Conversations that hosts hold: one for each connection and server.',
-      well: 'Follows the number of connections.',
-      otherwise: 'Far more than connections: clients that open new ones without closing the old; see Sessions.',
-    },
+    shows: 'Conversations that hosts hold: one for each connection and server.',
+    well: 'Follows the number of connections.',
+    otherwise: 'Far more than connections: clients that open new ones without closing the old; see Sessions.',
     size: [8, 8],
     unit: 'short',
     decimals: 0,
     queries: [query(inCharge('mcp_host_channels', 'server', CHOSEN), '{{server}}')],
   }),
   bars(110, 'Hosts that did not answer the controller', {
-    about: {
-      shows: 'Hosts that did not say how they are when the controller asked.',
-      well: 'None, or one while it ends.',
-      otherwise: 'The figures of that server are too low meanwhile. Many: the machine is overloaded.',
-    },
+    shows: 'Hosts that did not say how they are when the controller asked.',
+    well: 'None, or one while it ends.',
+    otherwise: 'The figures of that server are too low meanwhile. Many: the machine is overloaded.',
     size: [8, 8],
     unit: 'short',
     queries: [query(`${events('mcp_host_scrapes_failed_total', 'server', CHOSEN)} > 0`, '{{server}}')],
