@@ -20,3 +20,27 @@ export interface MetricDefinition {
   /** No series before there is a value: 0 would be one. */
   readonly sparse?: true;
 }
+
+type Labels = Readonly<Record<string, LabelValues>>;
+type Plain<Type> = Omit<MetricDefinition, 'type' | 'labels'> & { readonly type: Type };
+type Labelled<Type, L> = Plain<Type> & { readonly labels: L };
+type Arguments = [roles: readonly MetricRole[], help: string];
+
+/** Defines metrics of one type; their labels are known by name and value. */
+interface Define<Type, A extends readonly unknown[] = Arguments> {
+  (...given: A): Plain<Type>;
+  <const L extends Labels>(...given: [...A, labels: L]): Labelled<Type, L>;
+}
+
+const define =
+  (type: MetricDefinition['type']) =>
+  (roles: readonly MetricRole[], help: string, labels?: Labels): MetricDefinition =>
+    labels ? { type, roles, help, labels } : { type, roles, help };
+
+export const counter = define('counter') as Define<'counter'>;
+export const gauge = define('gauge') as Define<'gauge'>;
+/** With the upper bounds of its buckets. */
+export const histogram = ((roles, help, buckets, labels) => ({
+  ...define('histogram')(roles, help, labels),
+  buckets,
+})) as Define<'histogram', [...Arguments, buckets: readonly number[]]>;
