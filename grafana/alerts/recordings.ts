@@ -1,5 +1,6 @@
 import type { Group, Recording } from './alert.ts';
 import { ADDED_SECONDS, START_SECONDS, WINDOWS } from './objectives.ts';
+import { FILE_FAILS, MEMORY_FULL } from './redis-refuses.ts';
 
 /**
  * Calls of tools that count: not those that were wrong (`client`), came too late (`session_over`), were too many (`throttled`, which
@@ -44,6 +45,7 @@ const starts: Recording[] = (['1h', '1d'] as const).map((window) => ({
 const state: Recording[] = [
   // For a minute nobody has reached the store, or it has taken nothing: a restart of Redis is none.
   { record: 'mcp:store:down', expression: 'max(max_over_time(mcp_store_up[1m])) == bool 0' },
+  { record: 'mcp:store:refuses', expression: `count(${MEMORY_FULL} or ${FILE_FAILS}) or vector(0)` },
   // What an outage of the store brings with it pages nobody again: states while it lasts, rates until their windows have passed it.
   { record: 'mcp:store:down_lately', expression: 'max_over_time(mcp:store:down[10m])' },
   {

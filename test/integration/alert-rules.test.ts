@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { ALERT_GROUPS, ALERTS } from '../../grafana/alerts/index.ts';
 import { annotationsOf, labelsOf, RUNBOOKS } from '../../grafana/alerts/labels.ts';
 import { RECORDINGS } from '../../grafana/alerts/recordings.ts';
-import type { Fault } from '../support/alerts/faults/fault.ts';
+import { type Fault, MIB } from '../support/alerts/faults/fault.ts';
 import { FAULTS } from '../support/alerts/faults/index.ts';
 import { CONTROLLERS, GATEWAYS, normal } from '../support/alerts/normal.ts';
 import { type AlertCheck, type ExpectedAlert, testRules } from '../support/alerts/promtool.ts';
 import { RESTART, restartAll } from '../support/alerts/rolling-restart.ts';
-import { after, is, STEP, series } from '../support/alerts/world.ts';
+import { after, between, change, is, STEP, series, type Value } from '../support/alerts/world.ts';
 import { metricsOf } from '../support/promql.ts';
 import { requires } from '../support/requires.ts';
 
@@ -73,6 +73,19 @@ requires('promtool')('alert rules', () => {
     call('internal', 1200);
     const names = ALERTS.map(({ name }) => name).filter((name) => name.includes('Burn'));
     expect(await testRules(world, quiet(names, [1260, 1500, 1800, 3600, 7200]))).toBe('');
+  });
+
+  it.concurrent('page nobody anew when Redis has room again, and its exporter says so first', {
+    timeout: TIMEOUT_MS,
+  }, async ({ expect }) => {
+    const world = normal();
+    const [full, room] = [1800, 2400];
+    const until = (end: number, value: number) => (before: Value) => between(full, end, is(value), before);
+    change(world, ['redis_memory_used_bytes'], until(room, 256 * MIB));
+    change(world, ['mcp_store_up'], until(room + STEP, 0));
+    const names = ALERTS.map(({ name }) => name).filter((name) => !name.startsWith('McpRedisMemory'));
+    const times = Array.from({ length: 10 }, (_, index) => room + (index - 3) * STEP);
+    expect(await testRules(world, quiet(names, times))).toBe('');
   });
 
   it('read in that world every metric that they read at all', () => {

@@ -1,16 +1,14 @@
 import type { Alert } from '../alert.ts';
+import { FILE_FAILS, MEMORY_FULL } from '../redis-refuses.ts';
 import { STORE_IS_UP } from './store-is-up.ts';
-
-/** Redis refuses to write and says why: `McpRedisMemoryFull` or `McpRedisAofFailing` pages. */
-const FULL = 'redis_memory_used_bytes / (redis_memory_max_bytes > 0) > 0.95';
-const NO_FILE = 'redis_aof_last_write_status == 0';
 
 /** Redis, and the balancer. */
 export const STORE_ALERTS: readonly Alert[] = [
   {
     name: 'McpRedisDown',
     severity: 'page',
-    expression: `mcp:store:down == 1 unless on () (${FULL} or ${NO_FILE})`,
+    // Over some time: when it takes what is written again, its exporter says so before gateways and controllers.
+    expression: 'mcp:store:down == 1 unless on () (max_over_time(mcp:store:refuses[2m]) > 0)',
     for: '0s',
     summary: 'For a minute nobody could use Redis: no new session, no new connection',
     description:
@@ -29,7 +27,7 @@ export const STORE_ALERTS: readonly Alert[] = [
   {
     name: 'McpRedisMemoryFull',
     severity: 'page',
-    expression: FULL,
+    expression: MEMORY_FULL,
     for: '2m',
     summary: 'Redis uses {value|percent} of its memory: soon it refuses to write',
     description: 'At 100 % no session and no connection can be opened, and no server started.',
@@ -47,7 +45,7 @@ export const STORE_ALERTS: readonly Alert[] = [
   {
     name: 'McpRedisAofFailing',
     severity: 'page',
-    expression: NO_FILE,
+    expression: FILE_FAILS,
     for: '2m',
     summary: 'Redis cannot write its append-only file, and refuses to write at all',
     description: 'Most often its disk is full. No session can be opened or kept alive until it can write again.',
