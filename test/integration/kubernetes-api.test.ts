@@ -1,20 +1,49 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KubeConfig, type V1Pod } from '@kubernetes/client-node';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Cluster } from '../../src/runtime/kubernetes/cluster.ts';
 
 /** Time enough for an answer from this machine, milliseconds. */
 const SILENCE_MS = 500;
+const SERVICE_ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 const POD: V1Pod = { metadata: { name: 'a' } };
 const status = (code: number, reason: string, message: string) => ({ kind: 'Status', code, reason, message });
 const MODIFIED = status(409, 'Conflict', 'Operation cannot be fulfilled on resourcequotas "q": it has been modified');
 const TAKEN = status(409, 'AlreadyExists', 'object is being deleted: pods "a" already exists');
 const BUSY = { code: 'runtime.unavailable', data: { lack: 'cluster' } };
+
+describe('a controller that nobody has told of a cluster', () => {
+  let home: string;
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), 'home-'));
+    vi.stubEnv('HOME', home);
+  });
+  afterEach(() => {
+    vi.unstubAllEnvs();
+    rmSync(home, { recursive: true });
+  });
+
+  const toldOf = (what: string) => {
+    const message = expect.stringMatching(new RegExp(`^${what}.*: set KUBECONFIG`));
+    expect(() => new Cluster('sessions')).toThrow(expect.objectContaining({ ...BUSY, message }));
+  };
+
+  it('says what to do if its kubeconfig is not there', () => {
+    vi.stubEnv('KUBECONFIG', join(home, 'kubeconfig'));
+    toldOf('The kubeconfig cannot be used');
+  });
+
+  // In a Pod its service account names one.
+  it.skipIf(existsSync(SERVICE_ACCOUNT_TOKEN))('says what to do if there is none', () => {
+    vi.stubEnv('KUBECONFIG', '');
+    toldOf('No Kubernetes cluster is named');
+  });
+});
 
 /** What no well cluster does when it is asked to: an API server of one's own. */
 describe('an API server', () => {

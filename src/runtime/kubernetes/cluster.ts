@@ -10,6 +10,7 @@ import {
   type V1Secret,
   Watch,
 } from '@kubernetes/client-node';
+import { messageOf } from '../../core/errors.ts';
 import { clusterError, isNameTaken, lacking, statusOf } from './cluster-errors.ts';
 import type { PodPage } from './pod-cache.ts';
 import { CONTAINER } from './pod-spec.ts';
@@ -23,6 +24,8 @@ const PAGE = 500;
  * the client would take a longer silence for a dead connection.
  */
 const WATCH_S = 25;
+/** What the client makes up where nothing names a cluster: a port that no API server has had since Kubernetes 1.20. */
+const MADE_UP = 'http://localhost:8080';
 
 /** Called with each event of a watch: its type, and the Pod, or for `ERROR` the server's `Status`. */
 export type OnPodEvent = (type: string, object: V1Pod & { readonly code?: number }) => void;
@@ -40,16 +43,14 @@ export class Cluster {
    * @param file a kubeconfig; absent: the cluster is found as every client does, by `$KUBECONFIG`, `~/.kube/config`, or the
    *   service account of its own Pod
    * @param silenceMs an API server that says nothing for so long does not answer
-   * @throws AppError `runtime.unavailable` if none of them names one
+   * @throws AppError `runtime.unavailable` if none of them names one, or the file cannot be used
    */
   constructor(namespace: string, file?: string, silenceMs = SILENCE_MS) {
     this.#namespace = namespace;
-    this.#config = new KubeConfig();
-    if (file === undefined) this.#config.loadFromDefault();
-    else this.#config.loadFromFile(file);
+    this.#config = configOf(file);
     const server = this.#config.getCurrentCluster()?.server;
-    if (server === undefined)
-      throw lacking('cluster', 'No Kubernetes cluster is named: set KUBECONFIG, or run the controller in a Pod');
+    if (server === undefined || server === MADE_UP)
+      throw lacking('cluster', `No Kubernetes cluster is named: ${NAME_ONE}`);
     this.#api = new CoreV1Api(
       createConfiguration({
         baseServer: new ServerConfiguration(server, {}),
@@ -178,6 +179,19 @@ export class Cluster {
       throw clusterError(error, this.#namespace);
     }
   }
+}
+
+const NAME_ONE = 'set KUBECONFIG, or run the controller in a Pod with the token of its service account';
+
+function configOf(file: string | undefined): KubeConfig {
+  const config = new KubeConfig();
+  try {
+    if (file === undefined) config.loadFromDefault();
+    else config.loadFromFile(file);
+  } catch (cause) {
+    throw lacking('cluster', `The kubeconfig cannot be used (${messageOf(cause)}): ${NAME_ONE}`, cause);
+  }
+  return config;
 }
 
 function limitedTo(ms: number) {
