@@ -5,6 +5,11 @@ import type { HostLogs, LogEntry, LogQuery, LogSetting, NumberedLine } from '../
 import type { Endpoint } from '../core/session.ts';
 import { addressOptions } from './endpoint.ts';
 
+/** Characters of an answer: what a host gives was given to it, and it takes no more (host/read-body.ts). */
+const LONGEST_ANSWER = 4 << 20;
+/** Characters of a line of a log: the longest text (host/server-log.ts), of which JSON may write each with six. */
+const LONGEST_LINE = 64 << 10;
+
 interface Call {
   readonly method: 'GET' | 'POST' | 'PUT';
   readonly path: string;
@@ -14,7 +19,10 @@ interface Call {
   readonly body?: object;
 }
 
-/** What the controller and the API ask of a host, over its HTTP endpoints (src/host/host.ts). */
+/**
+ * What the controller and the API ask of a host, over its HTTP endpoints (src/host/host.ts). A host may be in the hands of its
+ * server: what it answers has a bound, and is an error if it is not what a host says.
+ */
 export class HttpHostControl implements HostControl, HostLogs {
   async configure(endpoint: Endpoint, secret: string, assignment: HostAssignment, signal: AbortSignal): Promise<void> {
     await call(
@@ -43,7 +51,7 @@ export class HttpHostControl implements HostControl, HostLogs {
     const response = await begin(endpoint, { method: 'GET', path, secret }, signal);
     if (response.statusCode !== 200) throw asError(response.statusCode, await textOf(response));
     try {
-      for await (const line of linesOf(response)) yield JSON.parse(line) as NumberedLine;
+      for await (const line of linesOf(response)) yield parsed(line) as NumberedLine;
     } finally {
       response.destroy();
     }
@@ -61,7 +69,7 @@ export class HttpHostControl implements HostControl, HostLogs {
 async function call(endpoint: Endpoint, what: Call, signal: AbortSignal): Promise<unknown> {
   const response = await begin(endpoint, what, signal);
   const text = await orUnreachable(signal, () => textOf(response));
-  if (response.statusCode === 200) return JSON.parse(text);
+  if (response.statusCode === 200) return parsed(text);
   throw asError(response.statusCode, text);
 }
 
@@ -84,7 +92,10 @@ function begin(
 async function textOf(response: IncomingMessage): Promise<string> {
   let text = '';
   response.setEncoding('utf8');
-  for await (const chunk of response) text += chunk;
+  for await (const chunk of response) {
+    text += chunk;
+    if (text.length > LONGEST_ANSWER) throw new Error(`it answers more than ${LONGEST_ANSWER} characters`);
+  }
   return text;
 }
 
@@ -95,8 +106,19 @@ async function* linesOf(response: IncomingMessage): AsyncIterable<string> {
     const lines = (begun + chunk).split('\n');
     begun = lines.pop() ?? '';
     yield* lines;
+    if (begun.length > LONGEST_LINE) throw notAHosts();
   }
 }
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw notAHosts(cause);
+  }
+}
+
+const notAHosts = (cause?: unknown) => new AppError('server.failed', 'The host answers what no host says', { cause });
 
 async function orUnreachable<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   try {
