@@ -16,6 +16,8 @@ const KEEP_MS = 1000;
 const STATUS_MS = 1000;
 /** Instances that are asked at once. */
 const AT_ONCE = 32;
+/** For how long instances are asked, milliseconds: where so many do not answer, the others' answers change nothing. */
+const ASKING_MS = 3000;
 
 /** How the whole deployment is. */
 export interface Health {
@@ -44,16 +46,23 @@ export interface HealthCheckOptions {
 /** Looks at everything: the store, all replicas, all sessions, all that runs for them. Never throws. */
 export class HealthCheck {
   readonly #options: HealthCheckOptions;
-  #last: { readonly at: number; readonly health: Promise<Health> } | undefined;
+  #last: { readonly health: Promise<Health>; goodUntil: number } | undefined;
 
   constructor(options: HealthCheckOptions) {
     this.#options = options;
   }
 
-  /** As it was a moment ago. */
+  /** As it was a moment ago: one look at a time, however long it takes. */
   lately(): Promise<Health> {
-    const at = this.#options.clock.now();
-    if (!this.#last || at - this.#last.at >= KEEP_MS) this.#last = { at, health: this.now() };
+    const { clock } = this.#options;
+    if (!this.#last || clock.now() >= this.#last.goodUntil) {
+      const last = { health: this.now(), goodUntil: Number.POSITIVE_INFINITY };
+      const keep = () => {
+        last.goodUntil = clock.now() + KEEP_MS;
+      };
+      last.health.then(keep, keep);
+      this.#last = last;
+    }
     return this.#last.health;
   }
 
@@ -87,13 +96,15 @@ export class HealthCheck {
 
   /** Servers that run and cannot be used: their host says so, or says nothing. */
   async #openCircuits(sessions: readonly SessionRecord[]): Promise<number> {
+    const { hosts, keys, clock } = this.#options;
+    const late = clock.now() + ASKING_MS;
     let open = 0;
     await eachOf(readyServers(sessions), AT_ONCE, async ({ record, name, state }) => {
-      const { hosts, keys, clock } = this.#options;
+      if (clock.now() >= late) return;
       const secret = keys.secretOf(record, name, state.incarnation);
-      const late = () => new Error('no answer');
+      const noAnswer = () => new Error('no answer');
       const ask = (signal: AbortSignal) => hosts.status(state.instance.endpoint, secret, signal);
-      const status = await within(clock, STATUS_MS, late, ask).catch(() => undefined);
+      const status = await within(clock, STATUS_MS, noAnswer, ask).catch(() => undefined);
       if (!isWell(status)) open += 1;
     });
     return open;
