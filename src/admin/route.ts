@@ -38,6 +38,13 @@ export interface AdminRoute {
   readonly handle: (call: Call) => Promise<object>;
 }
 
+/** What nobody changes is good enough for an answer. */
+type Constant<T> = T extends readonly (infer Item)[]
+  ? readonly Constant<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: Constant<T[Key]> }
+    : T;
+
 interface RouteOptions<Query extends z.ZodObject, Body extends z.ZodType, Answer extends z.ZodType>
   extends Omit<AdminRoute, 'handle' | 'query' | 'body' | 'answer' | 'status' | 'target'> {
   readonly query?: Query;
@@ -45,7 +52,7 @@ interface RouteOptions<Query extends z.ZodObject, Body extends z.ZodType, Answer
   readonly status?: number;
   readonly answer: Answer;
   readonly target?: (call: Call<z.output<Query>, z.output<Body>>) => string | undefined;
-  readonly handle: (call: Call<z.output<Query>, z.output<Body>>) => Promise<z.input<Answer> & object>;
+  readonly handle: (call: Call<z.output<Query>, z.output<Body>>) => Promise<Constant<z.input<Answer>> & object>;
 }
 
 /** A route whose `handle` knows the types of what was checked. */
@@ -67,6 +74,10 @@ export function checked(schema: z.ZodType | undefined, value: unknown): unknown 
   const text = problems.map(({ field, problem }) => `${field}: ${problem}`).join('; ');
   throw new AppError('request.invalid', `The request cannot be used: ${text}`, { data: { problems } });
 }
+
+/** Developers reach what is theirs; the others everything. */
+export const mayReach = (person: Person | undefined, { owner }: { readonly owner: string }): boolean =>
+  person !== undefined && (person.role !== 'developer' || person.name === owner);
 
 /** How lists come in pages. */
 export const paging = {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AppError } from '../../core/errors.ts';
-import { drainMark, type ReplicaReport } from '../../core/operations.ts';
+import { drainMark } from '../../core/operations.ts';
 import { ROLES } from '../../core/people.ts';
 import type { AdminOptions } from '../options.ts';
 import { type AdminRoute, pageOf, paging, route } from '../route.ts';
@@ -19,7 +19,7 @@ export function deploymentRoutes({ operations, configuration }: AdminOptions): A
       summary: 'Processes of the deployment, as they last said of themselves',
       roles: ['admin', 'operator'],
       answer: z.object({ replicas: z.array(replica) }),
-      handle: async () => ({ replicas: (await operations.replicas()).map(plain) }),
+      handle: async () => ({ replicas: await operations.replicas() }),
     }),
     drainRoute(operations),
     route({
@@ -33,7 +33,7 @@ export function deploymentRoutes({ operations, configuration }: AdminOptions): A
       handle: async ({ person, query }) => {
         const { limit, session, after } = query;
         const owner = person?.role === 'developer' ? person.name : query.owner;
-        return items(await operations.events({ limit, ...given({ session, owner, after }) }));
+        return operations.events({ limit, ...given({ session, owner, after }) });
       },
     }),
     route({
@@ -48,7 +48,7 @@ export function deploymentRoutes({ operations, configuration }: AdminOptions): A
         action: z.string().max(200).optional(),
       }),
       answer: pageOf(auditEntry),
-      handle: async ({ query: { limit, ...rest } }) => items(await operations.audited({ limit, ...given(rest) })),
+      handle: ({ query: { limit, ...rest } }) => operations.audited({ limit, ...given(rest) }),
     }),
     route({
       method: 'get',
@@ -83,17 +83,10 @@ function drainRoute(operations: AdminOptions['operations']): AdminRoute {
       if (!all.some(({ id, role, draining }) => id !== found.id && role === 'gateway' && !draining))
         throw new AppError('request.invalid', 'No other gateway takes work: start one first');
       await operations.mark(drainMark(found.id), DRAIN_MS);
-      return { message: 'It drains within some seconds; then its process can be ended', replica: plain(found) };
+      return { message: 'It drains within some seconds; then its process can be ended', replica: found };
     },
   });
 }
-
-const plain = (report: ReplicaReport) => ({ ...report, troubles: [...report.troubles] });
-
-const items = <T>(page: { readonly items: readonly T[]; readonly next?: string }) => ({
-  ...page,
-  items: [...page.items],
-});
 
 /** Without what is undefined. */
 function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {

@@ -6,7 +6,7 @@ import type { SessionRecord } from '../../core/session.ts';
 import { counted } from '../../core/words.ts';
 import { eachOf } from '../each-of.ts';
 import type { AdminOptions } from '../options.ts';
-import { type AdminRoute, type Call, route } from '../route.ts';
+import { type AdminRoute, type Call, mayReach, route } from '../route.ts';
 import { cleanup, cleanupPreview, message, recovery, sessionId } from '../schemas.ts';
 
 /** Sessions that are touched at once. */
@@ -43,7 +43,7 @@ function refreshRoute({ store, signals, clock }: AdminOptions): AdminRoute {
         return { message: `Session ${record.id} was refreshed`, updated_at: now() };
       }
       const ids: SessionId[] = [];
-      for await (const record of store.list()) if (mayChange(person, record)) ids.push(record.id);
+      for await (const record of store.list()) if (mayReach(person, record)) ids.push(record.id);
       let total = 0;
       await eachOf(ids, AT_ONCE, async (id) => {
         if (await refresh(id)) total += 1;
@@ -69,9 +69,9 @@ function cleanupRoute({ controller, store }: AdminOptions): AdminRoute {
     handle: async ({ person }: Call) => {
       const { sessions, orphans } = await controller.cleanup(ownerFor(person));
       let remaining = 0;
-      for await (const record of store.list()) if (mayChange(person, record)) remaining += 1;
+      for await (const record of store.list()) if (mayReach(person, record)) remaining += 1;
       const text = `Cleaned up ${sessions.length} terminated sessions`;
-      return { message: text, remaining_sessions: remaining, sessions: [...sessions], orphans };
+      return { message: text, remaining_sessions: remaining, sessions, orphans };
     },
   });
 }
@@ -84,10 +84,7 @@ function foreseeRoute({ controller }: AdminOptions): AdminRoute {
     summary: 'What a cleanup would end now',
     roles: ROLES,
     answer: cleanupPreview,
-    handle: async ({ person }: Call) => {
-      const { sessions, orphans } = await controller.foresee(ownerFor(person));
-      return { sessions: [...sessions], orphans: [...orphans] };
-    },
+    handle: ({ person }: Call) => controller.foresee(ownerFor(person)),
   });
 }
 
@@ -108,10 +105,10 @@ function recoverRoute({ store, signals, sessions, operations, view }: AdminOptio
     handle: async ({ body, person }) => {
       const id = body.old_session_id;
       const found = await store.peek(id);
-      const record = found && mayChange(person, found) ? await store.touch(id) : undefined;
+      const record = found && mayReach(person, found) ? await store.touch(id) : undefined;
       if (!record) {
         const { items } = await operations.events({ session: id, limit: 1 });
-        throw gone(id, items[0] && mayChange(person, items[0]) ? items[0].reason : undefined);
+        throw gone(id, items[0] && mayReach(person, items[0]) ? items[0].reason : undefined);
       }
       const servers = (await view(record))?.servers ?? [];
       const bad = servers.filter(
@@ -135,12 +132,9 @@ function recoverRoute({ store, signals, sessions, operations, view }: AdminOptio
 /** The session, if this person may change it; about others the answer is the same whether they are there or not. */
 async function reach(store: AdminOptions['store'], id: SessionId, person: Person | undefined): Promise<SessionRecord> {
   const record = await store.peek(id);
-  if (!record || !mayChange(person, record)) throw unknown();
+  if (!record || !mayReach(person, record)) throw unknown();
   return record;
 }
-
-const mayChange = (person: Person | undefined, { owner }: { readonly owner: string }): boolean =>
-  person !== undefined && (person.role !== 'developer' || person.name === owner);
 
 const INSTRUCTIONS =
   'Run `mcp-session-manager init` in its terminal: the terminal gets a session of the same name again, and its client a token for it';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { SessionView } from '../../core/api.ts';
 import { AppError } from '../../core/errors.ts';
 import { type Person, ROLES } from '../../core/people.ts';
 import type { SessionRecord } from '../../core/session.ts';
@@ -6,7 +7,7 @@ import { eachOf } from '../each-of.ts';
 import type { Health } from '../health.ts';
 import type { Reason } from '../judge.ts';
 import type { AdminOptions } from '../options.ts';
-import { type AdminRoute, type Call, pageOf, paging, route } from '../route.ts';
+import { type AdminRoute, type Call, mayReach, pageOf, paging, route } from '../route.ts';
 import { debug, health as healthAnswer, sessionView } from '../schemas.ts';
 import { phaseOf } from '../server-counts.ts';
 
@@ -33,7 +34,7 @@ function healthRoute(options: AdminOptions): AdminRoute {
     answer: healthAnswer,
     handle: async ({ person }: Call) => {
       const found = await health.now();
-      const sessions = (found.sessions ?? []).filter((record) => maySee(person, record));
+      const sessions = (found.sessions ?? []).filter((record) => mayReach(person, record));
       return {
         status: found.status,
         active_sessions: sessions.length,
@@ -104,14 +105,14 @@ function listRoute({ store, view }: AdminOptions): AdminRoute {
           (owner === undefined || record.owner === owner) &&
           (servers.length > 0 || (server === undefined && state === undefined)) &&
           (state === undefined || servers.some(([, one]) => phaseOf(one) === state));
-        if (fits && maySee(person, record) && (from === undefined || placeOf(record) > from)) found.push(record);
+        if (fits && mayReach(person, record) && (from === undefined || placeOf(record) > from)) found.push(record);
       }
       found.sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
       const page = found.slice(0, limit);
-      const views = new Map<string, z.input<typeof sessionView>>();
+      const views = new Map<string, SessionView>();
       await eachOf(page, AT_ONCE, async (record) => {
         const shown = await view(record);
-        if (shown) views.set(record.id, { ...shown, servers: [...shown.servers] });
+        if (shown) views.set(record.id, shown);
       });
       const items = page.flatMap(({ id }) => views.get(id) ?? []);
       const last = found.length > limit ? page.at(-1) : undefined;
@@ -131,9 +132,6 @@ function placeIn(cursor: string): string {
 
 const isGateway = (role: string): boolean => role === 'gateway' || role === 'serve';
 
-const maySee = (person: Person | undefined, { owner }: { readonly owner: string }): boolean =>
-  person !== undefined && (person.role !== 'developer' || person.name === owner);
-
 /** What runs where is the operators' business. */
 const withoutNames = (health: Health): Health => ({
   ...health,
@@ -148,7 +146,7 @@ const everythingElse = ({ reasons, replicas, servers }: Health) => ({
     ...(detail === undefined ? {} : { detail }),
   })),
   servers,
-  replicas: replicas.map((replica) => ({ ...replica, troubles: [...replica.troubles] })),
+  replicas,
 });
 
 const detailOf = ({ id, createdAt, owner, servers }: SessionRecord) => ({
@@ -166,7 +164,7 @@ async function endedLately({ operations }: AdminOptions, person: Person | undefi
   const ended = items.filter(({ name }) => name === 'session.ended' || name === 'session.expired');
   return ended
     .filter((event, n) => ended.findIndex(({ session }) => session === event.session) === n)
-    .filter((event) => !ids.has(event.session) && maySee(person, event))
+    .filter((event) => !ids.has(event.session) && mayReach(person, event))
     .map(({ session, owner }) => {
       const born = items.find((event) => event.name === 'session.created' && event.session === session);
       const created = born ? { created_at: new Date(born.at).toISOString() } : {};
