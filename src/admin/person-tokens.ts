@@ -10,6 +10,8 @@ const ISSUER = 'mcp-session-manager';
 /** Each kind of token has an audience of its own, so that none is taken for another (RFC 8725, section 3.9). */
 const AUDIENCE = { access: 'admin', refresh: 'admin-refresh' } as const;
 const LIFE_S = { access: 15 * 60, refresh: 12 * 3600 } as const;
+/** How long a login lasts, however often its tokens are refreshed, seconds: whoever has stolen one does not have it for ever. */
+const LOGIN_S = 7 * 24 * 3600;
 
 /** What somebody gets who has logged in. */
 export interface TokenPair {
@@ -30,16 +32,22 @@ export interface PersonTokensOptions {
 
 type Kind = keyof typeof AUDIENCE;
 
+/** All tokens that came from one login have it in them. */
+interface LoginMark {
+  readonly id: string;
+  /** When it was, seconds since the epoch. */
+  readonly at: number;
+}
+
 interface Claims {
   readonly account: Account;
-  /** All tokens that came from one login. */
-  readonly login: string;
+  readonly login: LoginMark;
   readonly id: string;
 }
 
 /**
  * Tokens of accounts: JWT (RFC 7519), HS256, with `kid`. Claims: `sub` the account's name, `log` the login that it came from,
- * `stm` its password's stamp. The role is not in them: it is looked up. A refresh token is good once (RFC 9700, section 4.14.2):
+ * `auth_time` when that was (OpenID Connect Core 1.0, section 2), `stm` its password's stamp. The role is not in them: it is looked up. A refresh token is good once (RFC 9700, section 4.14.2):
  * the second use of one ends the whole login, since one of the two users is a thief.
  */
 export class PersonTokens {
@@ -49,12 +57,8 @@ export class PersonTokens {
     this.#options = options;
   }
 
-  issue(account: Account, login: string = randomUUID()): TokenPair {
-    return {
-      access: this.#sign('access', account, login),
-      refresh: this.#sign('refresh', account, login),
-      expiresIn: LIFE_S.access,
-    };
+  issue(account: Account): TokenPair {
+    return this.#pair(account, { id: randomUUID(), at: this.#now });
   }
 
   /**
@@ -77,7 +81,7 @@ export class PersonTokens {
       await this.#end(login);
       throw invalid();
     }
-    return { person: { name: account.name, role: account.role }, tokens: this.issue(account, login) };
+    return { person: { name: account.name, role: account.role }, tokens: this.#pair(account, login) };
   }
 
   /** Ends the login that an access or refresh token came from: all its tokens. Throws `auth.invalid`, `StoreUnavailable`. */
@@ -88,23 +92,41 @@ export class PersonTokens {
     return { name: account.name, role: account.role };
   }
 
-  #end(login: string): Promise<void> {
+  get #now(): number {
+    return Math.floor(this.#options.clock.now() / 1000);
+  }
+
+  #end(login: LoginMark): Promise<void> {
     return this.#options.operations.mark(ended(login), LIFE_S.refresh * 1000);
   }
 
-  #sign(kind: Kind, account: Account, login: string): string {
+  #pair(account: Account, login: LoginMark): TokenPair {
+    return {
+      access: this.#sign('access', account, login),
+      refresh: this.#sign('refresh', account, login),
+      expiresIn: this.#lifeOf('access', login),
+    };
+  }
+
+  /** Seconds. */
+  #lifeOf(kind: Kind, { at }: LoginMark): number {
+    return Math.min(LIFE_S[kind], at + LOGIN_S - this.#now);
+  }
+
+  #sign(kind: Kind, account: Account, login: LoginMark): string {
     const [key] = this.#options.keys();
     if (!key) throw new TypeError('there is no key to sign with');
-    const now = Math.floor(this.#options.clock.now() / 1000);
+    const now = this.#now;
     const claims = {
       iss: ISSUER,
       aud: AUDIENCE[kind],
       sub: account.name,
-      log: login,
+      log: login.id,
+      auth_time: login.at,
       stm: account.stamp,
       jti: randomUUID(),
       iat: now,
-      exp: now + LIFE_S[kind],
+      exp: now + this.#lifeOf(kind, login),
     };
     return jwt.sign(claims, Buffer.from(key.secret), { algorithm: 'HS256', keyid: key.kid });
   }
@@ -115,17 +137,17 @@ export class PersonTokens {
     const key = keys().find((known) => known.kid === kid);
     if (!key) throw invalid();
     const parties = { issuer: ISSUER, audience: AUDIENCE[kind] };
-    const { sub, log, stm, jti } = verifyJwt(token, Buffer.from(key.secret), parties, clock, invalid);
+    const { sub, log, auth_time: at, stm, jti } = verifyJwt(token, Buffer.from(key.secret), parties, clock, invalid);
     const account = accounts().find(({ name, stamp }) => name === sub && stamp === stm);
-    if (!account || typeof log !== 'string' || typeof jti !== 'string') throw invalid();
-    return { account, login: log, id: jti };
+    if (!account || typeof log !== 'string' || typeof at !== 'number' || typeof jti !== 'string') throw invalid();
+    return { account, login: { id: log, at }, id: jti };
   }
 }
 
 /** Whether a token says that it is from here. Nothing is checked yet. */
 export const isOurs = (token: string): boolean => unverifiedJwt(token)?.claims.iss === ISSUER;
 
-const ended = (login: string): string => `admin:logout:${login}`;
+const ended = ({ id }: LoginMark): string => `admin:logout:${id}`;
 
 export function invalid(cause?: unknown): AppError {
   return new AppError('auth.invalid', 'The token is not valid, or has expired: log in again', { cause });

@@ -121,6 +121,21 @@ describe('refresh and logout', () => {
     await expect(parts.tokens.refresh(tokens.refresh)).rejects.toMatchObject({ code: 'auth.invalid' });
   });
 
+  it('[people.refresh] a login ends after a week, however often it was refreshed', async () => {
+    let last = admin();
+    for (let hours = 0; hours < 7 * 24 - 6; hours += 6) {
+      await plane.clock.advance(6 * 3_600_000);
+      last = (await parts.tokens.refresh(last.refresh)).tokens;
+    }
+    await plane.clock.advance(6 * 3_600_000 - 60_000);
+    last = (await parts.tokens.refresh(last.refresh)).tokens;
+    expect(last.expiresIn).toBe(60);
+    await parts.identities.verify(last.access);
+    await plane.clock.advance(60_000);
+    await refused(last.access);
+    await expect(parts.tokens.refresh(last.refresh)).rejects.toMatchObject({ code: 'auth.invalid' });
+  });
+
   it('an access token refreshes nothing', async () => {
     await expect(parts.tokens.refresh(admin().access)).rejects.toMatchObject({ code: 'auth.invalid' });
   });
