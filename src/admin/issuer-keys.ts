@@ -6,6 +6,8 @@ import { AppError, messageOf } from '../core/errors.ts';
 const KEEP_MS = 10 * 60_000;
 /** A token with an unknown key makes no more than one look in this time, milliseconds. */
 const LOOK_MS = 30_000;
+/** An issuer that could not be asked is asked again after this time, milliseconds: a stranger's token is enough to have it asked. */
+const PAUSE_MS = 5000;
 
 /** The keys of an OpenID Connect issuer (RFC 7517), fetched when they are needed. */
 export class IssuerKeys {
@@ -14,6 +16,7 @@ export class IssuerKeys {
   #keys = new Map<string, KeyObject>();
   #fetchedAt = Number.NEGATIVE_INFINITY;
   #fetching: Promise<void> | undefined;
+  #failed: { readonly at: number; readonly error: AppError } | undefined;
 
   constructor(url: string, clock: Clock) {
     this.#url = url;
@@ -33,15 +36,19 @@ export class IssuerKeys {
   }
 
   async #fetch(): Promise<void> {
+    if (this.#failed && this.#clock.now() - this.#failed.at < PAUSE_MS) throw this.#failed.error;
     try {
       // Its client takes longer to load than all the rest, and most have no issuer.
       const { fetchJson } = await import('./fetch-json.ts');
       const { keys } = (await fetchJson(this.#url)) as { keys: unknown[] };
       this.#keys = new Map(keys.flatMap(keyOf));
       this.#fetchedAt = this.#clock.now();
+      this.#failed = undefined;
     } catch (cause) {
       const message = `The issuer's keys cannot be had (${messageOf(cause)}): try again`;
-      throw new AppError('upstream.failed', message, { cause, retryAfter: 5 });
+      const error = new AppError('upstream.failed', message, { cause, retryAfter: PAUSE_MS / 1000 });
+      this.#failed = { at: this.#clock.now(), error };
+      throw error;
     }
   }
 }

@@ -132,10 +132,13 @@ describe("another issuer's tokens", () => {
 
   it('wait for keys that cannot be had, and say so; unknown ones are not asked for all the time', async () => {
     answer = { ...answer, status: 500 };
-    await refused(signed(), 'upstream.failed');
+    for (let n = 0; n < 5; n++) await refused(signed({}, `k${n}`), 'upstream.failed');
+    expect(fetched).toBe(1);
     answer = { status: 200, body: 'x'.repeat(300_000) };
+    await plane.clock.advance(5000);
     await refused(signed(), 'upstream.failed');
     answer = { status: 200, body: '{"keys": []}' };
+    await plane.clock.advance(5000);
     await refused(signed());
     const before = fetched;
     for (let n = 0; n < 5; n++) await refused(signed({}, `k${n}`));
