@@ -17,6 +17,8 @@ export interface PsRow {
   readonly startedAt: string;
 }
 
+/** How long `ps` may take, milliseconds: everything else waits for it. */
+const ANSWER_MS = 5000;
 /** POSIX knows no start time and no state; these keywords are the same in the `ps` of macOS, the BSDs and procps. */
 const COLUMNS = 'pid=,ppid=,state=,tty=,rss=,time=,lstart=';
 const ROW = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(\S+)\s+(\d+)\s+([\d:.-]+)\s+(\S.*\S)\s*$/;
@@ -91,7 +93,8 @@ const hasTty = (row: PsRow): boolean => /^[^?-]/.test(row.tty);
 /** Asks `ps` once. In the C locale and UTC, so that a start time is worded the same whoever asks. */
 function rows(selection: readonly string[]): PsRow[] {
   const env = { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' };
-  const result = spawnSync('ps', [...selection, '-o', COLUMNS], { env, encoding: 'utf8', maxBuffer: 64 << 20 });
+  const limits = { maxBuffer: 64 << 20, timeout: ANSWER_MS };
+  const result = spawnSync('ps', [...selection, '-o', COLUMNS], { env, encoding: 'utf8', ...limits });
   if (result.error) throw result.error;
   return parsePs(result.stdout);
 }
