@@ -5,9 +5,6 @@ import { AppError, messageOf, StoreUnavailable } from '../../core/errors.ts';
 import type { Lease } from '../../core/lease.ts';
 import { openDatabase, SQLITE, sqliteCode } from './database.ts';
 
-/** Two that start at once need a moment to agree on who is first, milliseconds. */
-const BUSY_MS = 250;
-
 /**
  * The lease of the one manager that may use a state directory: the operating system's lock on a small database file,
  * which also keeps the epoch. The lock goes with the process, however it ends, so nothing stale is ever in the way, and
@@ -31,7 +28,7 @@ export class FileLease implements Lease {
   static async acquire(path: string, clock: Clock = systemClock): Promise<FileLease> {
     let db: DatabaseSync | undefined;
     try {
-      db = openDatabase(path, BUSY_MS);
+      db = openDatabase(path);
       return new FileLease(db, lockAndCount(db, clock.now()));
     } catch (error) {
       db?.close();

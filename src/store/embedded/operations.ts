@@ -1,10 +1,9 @@
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { Clock } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
 import type { AuditEntry, LifecycleEvent, OperationsStore, Page, ReplicaReport } from '../../core/operations.ts';
 import { attempt } from './attempt.ts';
-import { BUSY_MS, openDatabase } from './database.ts';
-import { prepareSchema } from './schema.ts';
+import { openStatements, type Statements } from './statements.ts';
 
 /** How many events, and entries of the audit, are kept. */
 const KEPT = 10_000;
@@ -17,7 +16,7 @@ export interface EmbeddedOperationsOptions {
   readonly clock: Clock;
 }
 
-type Statements = Record<keyof typeof SQL, StatementSync>;
+type Name = keyof typeof SQL;
 type Values = Record<string, SQLInputValue>;
 
 /** For one process: tables of the file that the sessions are in. Times are the injected clock's. */
@@ -25,19 +24,13 @@ export class EmbeddedOperations implements OperationsStore, AsyncDisposable {
   readonly #path: string;
   readonly #clock: Clock;
   readonly #db: DatabaseSync;
-  readonly #statements: Statements;
+  readonly #statements: Statements<Name>;
 
   /** @throws StoreUnavailable if the file cannot be used; the message names it and says what to do */
   constructor({ path, clock }: EmbeddedOperationsOptions) {
     this.#path = path;
     this.#clock = clock;
-    this.#db = attempt(path, () => openDatabase(path, BUSY_MS));
-    try {
-      this.#statements = attempt(path, () => prepare(this.#db, path));
-    } catch (error) {
-      this.#db.close();
-      throw error;
-    }
+    ({ db: this.#db, statements: this.#statements } = openStatements(path, SQL));
   }
 
   async announce(report: ReplicaReport, ttlMs: number): Promise<void> {
@@ -112,11 +105,11 @@ export class EmbeddedOperations implements OperationsStore, AsyncDisposable {
   }
 
   /** The number of the row that was made, if one was. */
-  #run(name: keyof Statements, values: Values): number {
+  #run(name: Name, values: Values): number {
     return attempt(this.#path, () => Number(this.#statements[name].run(values).lastInsertRowid));
   }
 
-  #all(name: keyof Statements, values: Values): Record<string, unknown>[] {
+  #all(name: Name, values: Values): Record<string, unknown>[] {
     return attempt(this.#path, () => this.#statements[name].all(values));
   }
 }
@@ -141,10 +134,3 @@ const SQL = {
   mark: 'INSERT OR REPLACE INTO marks VALUES (:key, :until)',
   marked: 'SELECT 1 FROM marks WHERE key = :key AND until > :now',
 } as const;
-
-function prepare(db: DatabaseSync, path: string): Statements {
-  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
-  prepareSchema(db, path);
-  const entries = Object.entries(SQL).map(([name, sql]) => [name, db.prepare(sql)]);
-  return Object.fromEntries(entries) as Statements;
-}

@@ -1,12 +1,11 @@
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { Clock } from '../../core/clock.ts';
 import type { ConnectionRecord } from '../../core/connection.ts';
 import type { ConnectionId, SessionId } from '../../core/ids.ts';
 import type { SessionRecord } from '../../core/session.ts';
 import type { ConnectionStore, SessionStore } from '../../core/store.ts';
 import { attempt } from './attempt.ts';
-import { BUSY_MS, openDatabase } from './database.ts';
-import { prepareSchema } from './schema.ts';
+import { openStatements, type Statements } from './statements.ts';
 
 /** Sessions read at a time by `list`. */
 const PAGE = 100;
@@ -28,19 +27,13 @@ export class EmbeddedStore implements SessionStore, ConnectionStore, AsyncDispos
   readonly #path: string;
   readonly #clock: Clock;
   readonly #db: DatabaseSync;
-  readonly #statements: Statements;
+  readonly #statements: Statements<Name>;
 
   /** @throws StoreUnavailable if the file cannot be used; the message names it and says what to do */
-  constructor(options: EmbeddedStoreOptions) {
-    this.#path = options.path;
-    this.#clock = options.clock;
-    this.#db = this.#attempt(() => openDatabase(options.path, BUSY_MS));
-    try {
-      this.#statements = this.#attempt(() => prepare(this.#db, options.path));
-    } catch (error) {
-      this.#db.close();
-      throw error;
-    }
+  constructor({ path, clock }: EmbeddedStoreOptions) {
+    this.#path = path;
+    this.#clock = clock;
+    ({ db: this.#db, statements: this.#statements } = openStatements(path, SQL));
   }
 
   async generation(): Promise<string | undefined> {
@@ -123,11 +116,11 @@ export class EmbeddedStore implements SessionStore, ConnectionStore, AsyncDispos
     if (this.#db.isOpen) this.#db.close();
   }
 
-  #run(name: keyof Statements, ...values: SQLInputValue[]): boolean {
+  #run(name: Name, ...values: SQLInputValue[]): boolean {
     return this.#statements[name].run(...values).changes === 1;
   }
 
-  #record<T>(name: keyof Statements, ...values: SQLInputValue[]): T | undefined {
+  #record<T>(name: Name, ...values: SQLInputValue[]): T | undefined {
     const row = this.#attempt(() => this.#statements[name].get(...values));
     return row && (JSON.parse(row.record as string) as T);
   }
@@ -142,7 +135,7 @@ function columns(record: SessionRecord): SQLInputValue[] {
   return [record.nonce, record.version, record.idleTtlMs, record.maxAt, JSON.stringify(record)];
 }
 
-type Statements = Record<keyof typeof SQL, StatementSync>;
+type Name = keyof typeof SQL;
 
 /** A session is there while `deadline` lies in the future. */
 const SQL = {
@@ -171,10 +164,3 @@ const SQL = {
   count: `SELECT count(*) AS n FROM connections
     WHERE session = (SELECT id FROM sessions WHERE id = ? AND deadline > ?)`,
 } as const;
-
-function prepare(db: DatabaseSync, path: string): Statements {
-  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
-  prepareSchema(db, path);
-  const entries = Object.entries(SQL).map(([name, sql]) => [name, db.prepare(sql)]);
-  return Object.fromEntries(entries) as Statements;
-}
