@@ -86,6 +86,16 @@ ofEachWhole('the network', (whole) => {
     expect(within).toContain('gateway -> instance:8700');
   });
 
+  it('one patch leads everybody to other name servers', () => {
+    const dns = policies().filter(({ metadata }) => metadata.name === 'dns');
+    expect(dns.map(({ metadata }) => metadata.namespace).sort()).toEqual([MANAGER, SESSIONS]);
+    expect(dns[0]?.spec.egress).toEqual(dns[1]?.spec.egress);
+    const asking = policies().filter((policy) =>
+      rulesOf(policy).some(({ ports }) => ports?.some(({ port }) => port === 53)),
+    );
+    expect(asking).toEqual(dns);
+  });
+
   it('of a cloud nobody reaches the metadata', () => {
     for (const policy of policies())
       for (const { ipBlock } of rulesOf(policy).flatMap(({ to = [] }) => to)) {
