@@ -148,6 +148,8 @@ export class KubernetesRuntime implements Runtime {
     const pod = await this.#cluster.createPod(body);
     if (!pod) return undefined;
     const found = this.#pods.made(slot, pod);
+    // After its Pod, which owns it: one that came before would need another right to be given an owner, and would be left behind if
+    // nobody lived to do that. The Pod waits for it, and this takes less time than it takes to find it a node.
     try {
       const key = linkKeyOf(this.#options.secretOf(spec.labels));
       await this.#cluster.createSecret(secretOf(this.#options, place, found.uid, key));
