@@ -90,7 +90,7 @@ export class Sessions {
     const id = sessionIdOf(key, owner, name, terminal);
     const existing = await store.touch(id);
     if (existing && request.attach) return this.#resumed(existing);
-    const workspace = await workspaces.admit(request.workspace);
+    const workspace = await workspaces.admit(request.workspace, owner);
     if (!existing) {
       await checkQuota(store, limits, this.#meter, owner);
       const record = this.#newRecord(id, owner, { ...request, workspace });

@@ -2,11 +2,14 @@ import { realpath, stat } from 'node:fs/promises';
 import { isAbsolute, relative, sep } from 'node:path';
 import { AppError } from '../core/errors.ts';
 
+/** Stands for the owner in a root. Names of owners hold no slash, and none is `.` or `..` (config/people-file.ts). */
+const OWNER = '{owner}';
+
 /** Which directories may be a session's workspace: those inside the configured roots. */
 export class Workspaces {
   readonly #roots: readonly string[];
 
-  /** @param roots absolute paths; one that does not exist admits nothing */
+  /** @param roots absolute paths, with `{owner}` in it one for each owner; one that does not exist admits nothing */
   constructor(roots: readonly string[]) {
     this.#roots = roots;
   }
@@ -16,16 +19,17 @@ export class Workspaces {
    * inside a root that leads out of it is refused.
    * Throws `request.invalid` if it is no absolute path of a directory, `workspace.refused` if it lies outside the roots.
    */
-  async admit(path: string): Promise<string> {
+  async admit(path: string, owner: string): Promise<string> {
     if (!isAbsolute(path)) throw new AppError('request.invalid', `workspace: must be an absolute path, not "${path}"`);
     const real = await realDirectory(path);
-    for (const root of this.#roots) {
+    const roots = this.#roots.map((root) => root.replaceAll(OWNER, () => owner));
+    for (const root of roots) {
       const realRoot = await realpath(root).catch(() => undefined);
       if (realRoot !== undefined && isInside(real, realRoot)) return real;
     }
     throw new AppError(
       'workspace.refused',
-      `The workspace "${path}" lies outside the directories that sessions may use (${this.#roots.join(', ')}): choose another with --workspace, or start the manager with MCP_SESSION_MANAGER_WORKSPACE_ROOTS, a list that has it`,
+      `The workspace "${path}" lies outside the directories that sessions may use (${roots.join(', ')}): choose another with --workspace, or start the manager with MCP_SESSION_MANAGER_WORKSPACE_ROOTS, a list that has it`,
     );
   }
 }

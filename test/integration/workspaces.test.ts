@@ -8,10 +8,19 @@ describe('Workspaces', () => {
   let base = '';
   beforeAll(async () => {
     base = await realpath(await mkdtemp(join(tmpdir(), 'workspaces-')));
-    for (const directory of ['root/project', 'root/..hidden', 'rootless', 'outside']) {
+    for (const directory of [
+      'root/project',
+      'root/..hidden',
+      'rootless',
+      'outside',
+      'home/ada/project',
+      'home/ada.lovelace',
+      'home/oidc:ada',
+    ]) {
       await mkdir(join(base, directory), { recursive: true });
     }
     await writeFile(join(base, 'root/file'), '');
+    await symlink(join(base, 'home/ada.lovelace'), join(base, 'home/ada/friend'));
     await symlink(join(base, 'outside'), join(base, 'root/escape'));
     await symlink(join(base, 'root/project'), join(base, 'root/alias'));
     await symlink(join(base, 'root'), join(base, 'link-to-root'));
@@ -20,7 +29,7 @@ describe('Workspaces', () => {
   afterAll(() => rm(base, { recursive: true, force: true }));
 
   const admit = (path: string, root = 'root') =>
-    new Workspaces([join(base, 'missing'), join(base, root)]).admit(join(base, path));
+    new Workspaces([join(base, 'missing'), join(base, root)]).admit(join(base, path), 'ada');
 
   it('admits a directory inside a root, by its real path', async () => {
     expect(await admit('root')).toBe(join(base, 'root'));
@@ -29,11 +38,22 @@ describe('Workspaces', () => {
     expect(await admit('root/..hidden')).toBe(join(base, 'root/..hidden'));
     expect(await admit('root/alias')).toBe(join(base, 'root/project'));
     expect(await admit('root/project', 'link-to-root')).toBe(join(base, 'root/project'));
-    expect(await new Workspaces(['/']).admit(base)).toBe(base);
+    expect(await new Workspaces(['/']).admit(base, 'ada')).toBe(base);
   });
 
   it.each(['outside', 'rootless', 'root/escape', 'root/../outside', '.'])('refuses %s', async (path) => {
     await expect(admit(path)).rejects.toMatchObject({ code: 'workspace.refused', status: 403 });
+  });
+
+  it('with a root for each owner, admits nobody to the others’', async () => {
+    const own = (owner: string, path: string) =>
+      new Workspaces([join(base, 'home/{owner}')]).admit(join(base, path), owner);
+    expect(await own('ada', 'home/ada/project')).toBe(join(base, 'home/ada/project'));
+    expect(await own('oidc:ada', 'home/oidc:ada')).toBe(join(base, 'home/oidc:ada'));
+    const refused = { code: 'workspace.refused', message: expect.stringContaining(`(${join(base, 'home/ada')})`) };
+    for (const path of ['home/ada.lovelace', 'home/oidc:ada', 'home/ada/../ada.lovelace', 'home/ada/friend', 'home'])
+      await expect(own('ada', path)).rejects.toMatchObject(refused);
+    await expect(own('$&', 'home/ada')).rejects.toMatchObject({ code: 'workspace.refused' });
   });
 
   it.each([
@@ -49,7 +69,7 @@ describe('Workspaces', () => {
   });
 
   it('refuses a path that is not absolute, and everything without a root', async () => {
-    await expect(new Workspaces(['/']).admit('.')).rejects.toMatchObject({ code: 'request.invalid' });
-    await expect(new Workspaces([]).admit(base)).rejects.toMatchObject({ code: 'workspace.refused' });
+    await expect(new Workspaces(['/']).admit('.', 'ada')).rejects.toMatchObject({ code: 'request.invalid' });
+    await expect(new Workspaces([]).admit(base, 'ada')).rejects.toMatchObject({ code: 'workspace.refused' });
   });
 });
