@@ -7,7 +7,7 @@ import { systemClock } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { parseLabels } from '../core/pid-file.ts';
-import type { ResourceUsage } from '../core/runtime.ts';
+import type { InstanceLabels, ResourceUsage } from '../core/runtime.ts';
 import { openAuditFile } from '../host/audit-file.ts';
 import { Host } from '../host/host.ts';
 import { openLedgerFile } from '../host/ledger-file.ts';
@@ -55,15 +55,7 @@ export async function host(argv: string[], main: string): Promise<void> {
   if (!labels) throw new Error('--labels is not what a runtime writes');
   if (pidFile) claimPidFile(pidFile, labels, openProcessTable());
   const ending = Promise.withResolvers<void>();
-  const log = new DeferredLogger(async () => {
-    // Many servers greet on stderr: to load the library just then would hold up the first answer.
-    await Promise.race([systemClock.sleep(LOG_AFTER_MS), ending.promise]);
-    const { createLogger } = await import('../telemetry/logger.ts');
-    const destination = logFile ? { destination: new RotatingFile(logFile) } : {};
-    // What is left out is decided before (host/server-log.ts).
-    return createLogger({ level: 'debug', ...destination }).child({ session: labels.session, server: labels.server });
-  });
-
+  const log = openLog(labels, logFile, ending.promise);
   // Before it listens: from then on the directory may be closed to it.
   const kept = openKept(values, log);
 
@@ -91,10 +83,7 @@ export async function host(argv: string[], main: string): Promise<void> {
     // The group of a process is that of whoever started it, and so are its dead.
     oomKills: pidFile === undefined ? () => cgroupOomKills() : () => undefined,
   });
-  process.on('SIGTERM', () => end('it was asked to'));
-  process.on('SIGHUP', () => {}); // a terminal's end is not the session's
-  process.on('SIGINT', () => {}); // nor is Ctrl-C in it
-  process.on('uncaughtException', (error) => {
+  heed(end, (error) => {
     log.error({ err: error }, `host fails: ${messageOf(error)}`);
     ending.resolve();
     void log.flush().finally(() => process.exit(1));
@@ -104,6 +93,26 @@ export async function host(argv: string[], main: string): Promise<void> {
   const { 'socket-mode': mode } = values;
   if (socket && mode) chmodSync(socket, Number.parseInt(mode, 8));
   setTimeout(() => flushCompileCache(), CACHE_AFTER_MS).unref();
+}
+
+/** The instance's own log. @param ending resolves when there will be no other moment to write it */
+function openLog({ session, server }: InstanceLabels, file: string | undefined, ending: Promise<void>): DeferredLogger {
+  return new DeferredLogger(async () => {
+    // Many servers greet on stderr: to load the library just then would hold up the first answer.
+    await Promise.race([systemClock.sleep(LOG_AFTER_MS), ending]);
+    const { createLogger } = await import('../telemetry/logger.ts');
+    const destination = file ? { destination: new RotatingFile(file) } : {};
+    // What is left out is decided before (host/server-log.ts).
+    return createLogger({ level: 'debug', ...destination }).child({ session, server });
+  });
+}
+
+/** What a host is told by its process, and what of that it does not hear. */
+function heed(end: (reason: string) => void, fail: (error: Error) => void): void {
+  process.on('SIGTERM', () => end('it was asked to'));
+  process.on('SIGHUP', () => {}); // a terminal's end is not the session's
+  process.on('SIGINT', () => {}); // nor is Ctrl-C in it
+  process.on('uncaughtException', fail);
 }
 
 /** Where it listens, and with what. */
