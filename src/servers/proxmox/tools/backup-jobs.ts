@@ -4,7 +4,7 @@ import { backupJobs } from '../answers.ts';
 import { digestOf, findGuests, storageName, vmids } from '../guests.ts';
 import { defineChange } from '../proposal.ts';
 import { route } from '../route.ts';
-import type { Change } from '../tool.ts';
+import type { Call, Change } from '../tool.ts';
 
 const id = z.string().regex(/^[A-Za-z][A-Za-z0-9._-]{1,49}$/);
 
@@ -46,12 +46,7 @@ export const backupJob = defineChange({
       const about = { action: 'create backup job', target: args.id ?? 'new job', guests: numbers ?? [] };
       return { changes: [{ ...change, ...about, ...interruption(mode) }] };
     }
-    const job = jobs.find((one) => one.id === args.id);
-    if (!job)
-      throw new AppError(
-        'params.invalid',
-        `There is no job "${args.id ?? ''}"; there are: ${jobs.map((one) => one.id).join(', ') || 'none'}`,
-      );
+    const job = oneOf(jobs, args.id);
     const guests = numbers ?? job.vmid?.split(',').map(Number) ?? [];
     const base = { target: `job/${job.id}`, guests };
     const path = route`/cluster/backup/${job.id}`;
@@ -68,28 +63,39 @@ export const backupJob = defineChange({
         basis,
       };
     }
-    if (job.vmid === undefined || job.storage === undefined) {
-      throw new AppError(
-        'params.invalid',
-        `Job ${job.id} names no guests of its own; use pve_create_backup for those you want`,
-      );
-    }
-    const found = await findGuests(call, job.vmid.split(',').map(Number));
-    const changes = found.map(
-      (guest): Change => ({
-        method: 'POST',
-        path: route`/nodes/${guest.node}/vzdump`,
-        params: { vmid: guest.vmid, storage: job.storage, mode: itsMode },
-        action: `back up as job ${job.id} does`,
-        target: `${guest.type}/${guest.vmid}`,
-        guests: [guest.vmid],
-        guest,
-        ...interruption(itsMode),
-      }),
-    );
-    return { changes, basis };
+    return { changes: await backupsOf(call, job, itsMode), basis };
   },
 });
+
+type Job = z.output<typeof backupJobs>[number];
+
+function oneOf(jobs: readonly Job[], id = ''): Job {
+  const job = jobs.find((one) => one.id === id);
+  if (job) return job;
+  const known = jobs.map((one) => one.id).join(', ') || 'none';
+  throw new AppError('params.invalid', `There is no job "${id}"; there are: ${known}`);
+}
+
+/** What a job does by the clock, now. */
+async function backupsOf(call: Call, job: Job, mode: string | undefined): Promise<Change[]> {
+  if (job.vmid === undefined || job.storage === undefined) {
+    throw new AppError(
+      'params.invalid',
+      `Job ${job.id} names no guests of its own; use pve_create_backup for those you want`,
+    );
+  }
+  const found = await findGuests(call, job.vmid.split(',').map(Number));
+  return found.map((guest) => ({
+    method: 'POST',
+    path: route`/nodes/${guest.node}/vzdump`,
+    params: { vmid: guest.vmid, storage: job.storage, mode },
+    action: `back up as job ${job.id} does`,
+    target: `${guest.type}/${guest.vmid}`,
+    guests: [guest.vmid],
+    guest,
+    ...interruption(mode),
+  }));
+}
 
 /** A backup in another mode than `snapshot` ends what the guest does meanwhile. */
 function interruption(mode: string | undefined): Pick<Change, 'destructive' | 'impact'> {

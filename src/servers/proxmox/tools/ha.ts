@@ -5,6 +5,8 @@ import { findGuest, idOf, vmid } from '../guests.ts';
 import { defineChange } from '../proposal.ts';
 import { defineTool, fromServer } from '../tool.ts';
 
+/** Guests under high availability. */
+const RESOURCES = '/cluster/ha/resources';
 const list = z.array(z.record(z.string(), z.unknown()));
 
 /** `pve_ha_status`: what is highly available, and how it is. */
@@ -17,7 +19,7 @@ export const haStatus = defineTool({
   output: z.object({ ...fromServer, resources: list, status: list }),
   async run(call) {
     const [resources, status] = await Promise.all([
-      call.get('/cluster/ha/resources', haResources),
+      call.get(RESOURCES, haResources),
       call.get('/cluster/ha/status/current', statusAnswer),
     ]);
     const lines = status.map(
@@ -45,7 +47,7 @@ export const ha = defineChange({
   async run(call, { vmid: number, action, state, comment }) {
     const guest = await findGuest(call, number);
     const sid = `${guest.type === 'qemu' ? 'vm' : 'ct'}:${number}`;
-    const known = (await call.get('/cluster/ha/resources', haResources)).find((one) => one.sid === sid);
+    const known = (await call.get(RESOURCES, haResources)).find((one) => one.sid === sid);
     const base = { target: idOf(guest), guests: [number] };
     const stops = state === 'stopped' || state === 'disabled';
     const impact = stops ? 'high availability stops the guest' : undefined;
@@ -56,54 +58,28 @@ export const ha = defineChange({
           'params.invalid',
           `${sid} is under high availability already (${known.state}): use action set`,
         );
-      const params = { sid, state, comment };
+      const change = { method: 'POST' as const, path: RESOURCES, params: { sid, state, comment } };
       return {
         changes: [
-          {
-            ...base,
-            ...effect,
-            method: 'POST',
-            path: '/cluster/ha/resources',
-            params,
-            action: `put under high availability${state ? ` as ${state}` : ''}`,
-          },
+          { ...base, ...effect, ...change, action: `put under high availability${state ? ` as ${state}` : ''}` },
         ],
       };
     }
     if (!known)
       throw new AppError('params.invalid', `${sid} is not under high availability: pve_ha_status shows what is`);
-    const path = `/cluster/ha/resources/${encodeURIComponent(sid)}`;
+    const path = `${RESOURCES}/${encodeURIComponent(sid)}`;
     const basis = { state: known.state ?? '', digest: known.digest ?? '' };
     if (action === 'remove') {
-      const removal = 'it is not started again elsewhere when its node fails';
+      const removal = { destructive: true, impact: 'it is not started again elsewhere when its node fails' };
       return {
-        changes: [
-          {
-            ...base,
-            method: 'DELETE',
-            path,
-            destructive: true,
-            impact: removal,
-            action: 'take out of high availability',
-          },
-        ],
+        changes: [{ ...base, ...removal, method: 'DELETE', path, action: 'take out of high availability' }],
         basis,
       };
     }
     if (state === undefined && comment === undefined)
       throw new AppError('params.invalid', 'state or comment is missing');
-    return {
-      changes: [
-        {
-          ...base,
-          ...effect,
-          method: 'PUT',
-          path,
-          params: { state, comment, digest: known.digest },
-          action: `set high availability to ${state ?? 'another comment'}`,
-        },
-      ],
-      basis,
-    };
+    const change = { method: 'PUT' as const, path, params: { state, comment, digest: known.digest } };
+    const goal = `set high availability to ${state ?? 'another comment'}`;
+    return { changes: [{ ...base, ...effect, ...change, action: goal }], basis };
   },
 });
