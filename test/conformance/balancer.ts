@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { docker } from '../faults/docker.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 
 const CONFIGURATION = fileURLToPath(new URL('../../docker/haproxy.cfg', import.meta.url));
 /** The same as in compose.yaml. */
@@ -90,13 +89,4 @@ function unsticky(deployed: string, port: number, replicas: readonly string[]): 
     if (changed === text) throw new Error(`docker/haproxy.cfg has nothing like ${what}`);
     return changed;
   }, deployed);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -9,6 +9,7 @@ import { docker } from '../faults/docker.ts';
 import { buildImages } from '../faults/images.ts';
 import type { Place } from '../faults/place.ts';
 import { eventually } from '../support/eventually.ts';
+import { askAsOwner } from '../support/owner-api.ts';
 
 const K8S = fileURLToPath(new URL('../../k8s', import.meta.url));
 export const MANAGER = 'mcp-session-manager';
@@ -202,16 +203,8 @@ export class KubernetesStack implements Place {
     await this.#api('DELETE', `/api/sessions/${session}`);
   }
 
-  async #api<T>(method: string, path: string, body?: object): Promise<T> {
-    const answer = await fetch(`${this.url}${path}`, {
-      method,
-      headers: { authorization: `Bearer ${this.#credential}`, 'content-type': 'application/json' },
-      signal: AbortSignal.timeout(API_MS),
-      ...(body ? { body: JSON.stringify(body) } : {}),
-    });
-    const text = await answer.text();
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
-    return (text === '' ? undefined : JSON.parse(text)) as T;
+  #api<T>(method: string, path: string, body?: object): Promise<T> {
+    return askAsOwner({ url: this.url, credential: this.#credential }, method, path, body);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { OpenedSession, SessionList } from '../../src/core/api.ts';
 import { LABEL } from '../../src/runtime/labels.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
+import { askAsOwner } from '../support/owner-api.ts';
 import { docker, dockerLines } from './docker.ts';
 import { buildExporter, buildImages } from './images.ts';
 import type { Place } from './place.ts';
@@ -189,16 +189,8 @@ export class Stack implements Place {
     return answer.status;
   }
 
-  async #api<T>(method: string, path: string, body?: object): Promise<T> {
-    const answer = await fetch(`${this.url}${path}`, {
-      method,
-      headers: { authorization: `Bearer ${this.#credential}`, 'content-type': 'application/json' },
-      signal: AbortSignal.timeout(API_MS),
-      ...(body ? { body: JSON.stringify(body) } : {}),
-    });
-    const text = await answer.text();
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
-    return (text === '' ? undefined : JSON.parse(text)) as T;
+  #api<T>(method: string, path: string, body?: object): Promise<T> {
+    return askAsOwner({ url: this.url, credential: this.#credential }, method, path, body);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -212,13 +204,4 @@ export class Stack implements Place {
     }
     rmSync(this.root, { recursive: true });
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
