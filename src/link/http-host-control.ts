@@ -51,7 +51,8 @@ export class HttpHostControl implements HostControl, HostLogs {
     const response = await begin(endpoint, { method: 'GET', path, secret }, signal);
     if (response.statusCode !== 200) throw asError(response.statusCode, await textOf(response));
     try {
-      for await (const line of linesOf(response)) yield parsed(line) as NumberedLine;
+      for await (const line of linesOf(response, query.follow ? Number.POSITIVE_INFINITY : LONGEST_ANSWER))
+        yield parsed(line) as NumberedLine;
     } finally {
       response.destroy();
     }
@@ -99,14 +100,17 @@ async function textOf(response: IncomingMessage): Promise<string> {
   return text;
 }
 
-async function* linesOf(response: IncomingMessage): AsyncIterable<string> {
+/** @param most characters of all lines together */
+async function* linesOf(response: IncomingMessage, most: number): AsyncIterable<string> {
   let begun = '';
+  let length = 0;
   response.setEncoding('utf8');
   for await (const chunk of response as AsyncIterable<string>) {
+    length += chunk.length;
     const lines = (begun + chunk).split('\n');
     begun = lines.pop() ?? '';
     yield* lines;
-    if (begun.length > LONGEST_LINE) throw notAHosts();
+    if (begun.length > LONGEST_LINE || length > most) throw notAHosts();
   }
 }
 

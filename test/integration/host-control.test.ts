@@ -24,10 +24,10 @@ const FAILED = { code: 'server.failed' };
 
 describe('a host in the hands of its server', () => {
   /** Bytes that it got rid of until it was cut off. */
-  const endless = async (ask: (host: Endpoint) => Promise<unknown>) => {
+  const endless = async (ask: (host: Endpoint) => Promise<unknown>, line = 'x') => {
     const cutOff = Promise.withResolvers<number>();
     const host = await hostThat((_, response) => {
-      const piece = 'x'.repeat(64 << 10);
+      const piece = line.repeat((64 << 10) / line.length);
       let sent = 0;
       const more = () => {
         do sent += piece.length;
@@ -43,6 +43,9 @@ describe('a host in the hands of its server', () => {
     for await (const line of control.lines(host, 's', {}, signal)) return line;
     return undefined;
   };
+  const allLines = async (host: Endpoint) => {
+    for await (const _ of control.lines(host, 's', {}, signal));
+  };
 
   it('cannot fill the memory of who asks it how it is', async () => {
     expect(await endless((host) => control.status(host, 's', signal))).toBeLessThan(16 << 20);
@@ -50,6 +53,7 @@ describe('a host in the hands of its server', () => {
 
   it('nor of who reads its log', async () => {
     expect(await endless(firstLine)).toBeLessThan(16 << 20);
+    expect(await endless(allLines, '{"n":1}\n')).toBeLessThan(16 << 20);
   });
 
   it('is not believed when it says what is no JSON', async () => {
