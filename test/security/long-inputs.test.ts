@@ -8,6 +8,7 @@ import { isConnectionId, isServerName, isSessionId, sessionIdOf, streamOf } from
 import { parseEventId } from '../../src/gateway/mcp/event-id.ts';
 import { accepts, bearer } from '../../src/gateway/mcp/guards.ts';
 import { tokenOf } from '../../src/servers/proxmox/credential.ts';
+import { globOf } from '../../src/servers/proxmox/glob.ts';
 import { errorOf } from '../../src/servers/proxmox/pve-error.ts';
 import { parseCreateSession } from '../../src/sessions/create-session.ts';
 
@@ -21,7 +22,7 @@ const credential = { kind: 'token', variable: 'T', id: 'a@pam!b', secret: 's' } 
 const target = { name: 'main', origin: 'https://pve.test', verifySsl: true, timeoutMs: 1, credential };
 const terminal = { name: 'a', host: 'b' };
 
-/** Whatever looks with a regular expression at what somebody else wrote. */
+/** Whatever looks with a regular expression, or another pattern, at what somebody else wrote. */
 const READERS: Readonly<Record<string, (text: string) => unknown>> = {
   'ids of sessions, connections and servers': (text) => [isSessionId(text), isConnectionId(text), isServerName(text)],
   'the name of a terminal': (text) => sessionIdOf(Buffer.alloc(32), 'o', text, text),
@@ -40,6 +41,7 @@ const READERS: Readonly<Record<string, (text: string) => unknown>> = {
   'an error of Proxmox': (text) =>
     errorOf(target, '/x', { status: 403, reason: '', body: JSON.stringify({ message: text }) }),
   'a token of Proxmox': (text) => tokenOf(text, 'a@pam'),
+  'names of snapshots': globOf(`${'*a'.repeat(39)}*b`),
   "a project's .mcp.json": (text) => [
     merge(`{${text}}`, claude),
     merge(`{"x":1${text.trim() === '' ? text : ''}}`, claude),

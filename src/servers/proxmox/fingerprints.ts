@@ -10,7 +10,7 @@ const FILE = 'proxmox-fingerprints.json';
 const known = z.record(z.string(), z.string());
 
 /** A certificate with another fingerprint than expected. */
-export class FingerprintError extends Error {
+class FingerprintError extends Error {
   readonly code = 'PVE_FINGERPRINT';
 }
 

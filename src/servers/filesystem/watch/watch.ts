@@ -27,7 +27,7 @@ export interface WatchParameters {
 /** Why a reader cannot have all changes since its cursor. */
 export type Gap = 'log-full' | 'not-known';
 
-export const newId = (): string => randomBytes(8).toString('hex');
+const newId = (): string => randomBytes(8).toString('hex');
 
 /** One watched directory: its changes, and who waits for them. */
 export class Watch {

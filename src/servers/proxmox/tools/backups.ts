@@ -28,7 +28,7 @@ export function volumePath(node: string, id: string): string {
 }
 
 /** Backups on one storage, or on all that may hold them. */
-export async function backupsOn(
+async function backupsOn(
   call: Call,
   storage: string | undefined,
   number: number | undefined,

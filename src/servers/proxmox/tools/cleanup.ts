@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { AppError } from '../../../core/errors.ts';
 import { resources, volumes } from '../answers.ts';
+import { globOf } from '../glob.ts';
 import { allGuests, basisOf, configOf, guestPath, idOf, storageName, vmids } from '../guests.ts';
 import { permitted } from '../permitted.ts';
 import { defineChange, dryRun, waitSeconds } from '../proposal.ts';
@@ -9,16 +10,6 @@ import type { Call, Change } from '../tool.ts';
 import type { Backup } from './backups.ts';
 import { volumeDeletion } from './prune.ts';
 import { deletionOf, isOlder, isoOf, snapshotsOfAll } from './snapshots.ts';
-
-/** `*` and `?` as in a shell. */
-function globOf(pattern: string): (name: string) => boolean {
-  const source = pattern
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replace(/\*+/g, '.*')
-    .replace(/\?/g, '.');
-  const expression = new RegExp(`^${source}$`);
-  return (name) => expression.test(name);
-}
 
 /** `pve_cleanup_snapshots`: old snapshots of many guests. */
 export const cleanupSnapshots = defineChange({

@@ -28,7 +28,7 @@ export interface Snapshot {
 }
 
 /** Snapshots of a guest, oldest first, without the entry for its present. */
-export async function snapshotsOf(call: Call, guest: Snapshot['guest']): Promise<Snapshot[]> {
+async function snapshotsOf(call: Call, guest: Snapshot['guest']): Promise<Snapshot[]> {
   const all = await call.get(`${guestPath(guest)}/snapshot`, answer);
   return all
     .filter((one) => one.name !== 'current')
