@@ -49,6 +49,7 @@ async function post(url: string, token: string, body: object, headers: Record<st
       ...headers,
     },
     body: JSON.stringify(body),
+    signal: AbortSignal.timeout(DEADLINE_MS),
   });
   if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
   return answer;
@@ -104,7 +105,8 @@ async function useManager(): Promise<void> {
   await converse(`${url}/mcp/filesystem`, opened.token);
   // Node writes down what was compiled when it ends in order, as a host does with its session.
   const authorization = `Bearer ${credential}`;
-  await fetch(`${url}/api/sessions/${opened.session.id}`, { method: 'DELETE', headers: { authorization } });
+  const signal = AbortSignal.timeout(DEADLINE_MS);
+  await fetch(`${url}/api/sessions/${opened.session.id}`, { method: 'DELETE', headers: { authorization }, signal });
   await until('the end of the session', () => {
     if (readdirSync(join(root, 'run', 'pids')).length > 0) throw new Error('its servers still run');
   });
@@ -113,7 +115,7 @@ async function useManager(): Promise<void> {
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill('SIGTERM');
-  await once(child, 'exit');
+  await once(child, 'exit', { signal: AbortSignal.timeout(DEADLINE_MS) });
 }
 
 const manager = spawn(process.execPath, [MAIN, 'serve'], { env, stdio: ['ignore', 'ignore', 'inherit'] });
