@@ -2,6 +2,7 @@ import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../fakes/manual-clock.ts';
 import type { ProxmoxSimulator } from '../fakes/proxmox/simulator.ts';
+import { guest } from '../fakes/proxmox/standard-cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { call, connected, failureOf, idsOf, logged, startPve } from './proxmox-setup.ts';
 
@@ -52,6 +53,14 @@ describe('what cannot be done', () => {
     expect(await failureOf(await connected(pve.port), 'pve_guest_status', { vmid: 100 })).toMatch(
       /VM\.Audit on \/vms\/100/,
     );
+  });
+
+  it('asks about many guests in turns, of which none is late because others came before', async () => {
+    const guests = Array.from({ length: 16 }, (_, n) => guest({ vmid: 200 + n }));
+    const pve = await startPve({ state: { guests: new Map(guests.map((one) => [one.vmid, one])) } });
+    for (const { vmid } of guests) pve.inject(`/nodes/pve1/qemu/${vmid}/snapshot`, { kind: 'slow', ms: 1200 });
+    const client = await connected(pve.port, { server: { timeout: 2 } });
+    expect((await call(client, 'pve_list_snapshots')).structuredContent).toMatchObject({ snapshots: [], notes: [] });
   });
 
   it.each([

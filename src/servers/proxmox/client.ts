@@ -6,6 +6,7 @@ import { within } from '../../core/within.ts';
 import { Breaker } from './breaker.ts';
 import type { Call, HttpContext, PveHttp } from './http.ts';
 import type { Answer } from './http-answer.ts';
+import { Lanes } from './lanes.ts';
 import { type Login, loginOf } from './login.ts';
 import { errorOf, isProxyFailure, outcomeUnknown, PveError, timeoutOf, unreachable } from './pve-error.ts';
 import { formOf, type Params, withQuery } from './route.ts';
@@ -14,6 +15,8 @@ import type { Target } from './target.ts';
 /** How often a read is sent at most while its connection fails or the entry node cannot reach the owning node. */
 const ATTEMPTS = 4;
 const BACKOFF: Backoff = { baseMs: 200, maxMs: 2000 };
+/** Reads at once, so that a tool which asks about every guest does not time out while it waits for connections. */
+const READS = 8;
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 
 /** What a client needs of the world. */
@@ -41,6 +44,7 @@ export class PveClient {
   readonly #context: ClientContext;
   readonly #login: Login;
   readonly #breaker: Breaker;
+  readonly #reads = new Lanes(READS);
   #http: Promise<PveHttp> | undefined;
 
   constructor(target: Target, context: ClientContext) {
@@ -53,12 +57,13 @@ export class PveClient {
   }
 
   /**
-   * `GET` of a path below `/api2/json`: the `data` of the answer, as `schema` reads it. Takes `timeout` at most, retries
-   * and login included.
+   * `GET` of a path below `/api2/json`: the `data` of the answer, as `schema` reads it. Takes `timeout` at most from its
+   * turn on, retries and login included.
    * @throws PveError if Proxmox cannot be reached, refuses, or answers in another form; the signal's reason if it aborts
    */
   async get<S extends z.ZodType>(path: string, schema: S, signal: AbortSignal): Promise<z.output<S>> {
-    const answer = await this.#within((limit) => this.#authorized({ method: 'GET', path }, limit), signal);
+    const read = (limit: AbortSignal) => this.#authorized({ method: 'GET', path }, limit);
+    const answer = await this.#reads.run(() => this.#within(read, signal), signal);
     if (answer.status !== 200) throw errorOf(this.#target, path, answer);
     return this.#dataOf(path, answer, schema);
   }
