@@ -43,6 +43,13 @@ export interface HealthCheckOptions {
   readonly here: () => { readonly draining: boolean; readonly sessions: number };
 }
 
+/** What the store tells, and what keeps it from telling all. */
+interface Found {
+  readonly outage?: string;
+  readonly sessions?: readonly SessionRecord[];
+  readonly replicas?: readonly ReplicaReport[];
+}
+
 /** Looks at everything: the store, all replicas, all sessions, all that runs for them. Never throws. */
 export class HealthCheck {
   readonly #options: HealthCheckOptions;
@@ -67,28 +74,25 @@ export class HealthCheck {
   }
 
   async now(): Promise<Health> {
-    const { operations, capacity, here } = this.#options;
-    const [found, replicas] = await Promise.all([
-      this.#sessions(),
-      operations.replicas().catch(() => [] as readonly ReplicaReport[]),
-    ]);
-    const sessions = 'sessions' in found ? found.sessions : undefined;
+    const { capacity, here } = this.#options;
+    const found = await this.#found();
+    const { sessions, replicas = [] } = found;
     const open = sessions ? await this.#openCircuits(sessions) : 0;
     const servers = { ...countServers(sessions ?? []), open };
-    const outage = 'outage' in found ? found.outage : undefined;
-    const reasons = judge({ outage, replicas, servers, capacity, here: here() });
+    const reasons = judge({ outage: found.outage, replicas, servers, capacity, here: here() });
     const worst = reasons.some(({ fatal }) => fatal) ? 'unhealthy' : 'degraded';
     return { status: reasons.length === 0 ? 'healthy' : worst, reasons, replicas, sessions, servers };
   }
 
-  async #sessions(): Promise<{ readonly sessions: SessionRecord[] } | { readonly outage: string }> {
-    const { store } = this.#options;
+  async #found(): Promise<Found> {
+    const { store, operations } = this.#options;
     try {
+      const replicas = await operations.replicas();
       if ((await store.generation()) === undefined)
-        return { outage: 'it has lost its records, which are being made again' };
+        return { outage: 'it has lost its records, which are being made again', replicas };
       const sessions: SessionRecord[] = [];
       for await (const record of store.list()) sessions.push(record);
-      return { sessions };
+      return { sessions, replicas };
     } catch (error) {
       return { outage: messageOf(error) };
     }

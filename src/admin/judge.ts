@@ -6,6 +6,7 @@ import type { PhaseCounts } from './server-counts.ts';
 export interface Reason {
   readonly code:
     | 'store.unavailable'
+    | 'store.refuses'
     | 'controller.absent'
     | 'gateway.absent'
     | 'replica.trouble'
@@ -51,7 +52,11 @@ function ofOutage({ here }: Evidence, outage: string): Reason[] {
 
 function ofStore({ replicas, servers, capacity, here }: Evidence): Reason[] {
   const reasons: Reason[] = [];
-  if (!replicas.some(({ leads }) => leads)) {
+  // All that run say so every few seconds: not even this process has.
+  if (replicas.length === 0) {
+    const text = 'The store takes nothing that is written: no session can be opened, no server is started or stopped';
+    reasons.push({ code: 'store.refuses', text });
+  } else if (!replicas.some(({ leads }) => leads)) {
     const text = 'No controller is in charge: no server is started or stopped';
     reasons.push({ code: 'controller.absent', text });
   }

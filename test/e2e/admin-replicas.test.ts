@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { ReplicaReport } from '../../src/core/operations.ts';
 import { eventually } from '../support/eventually.ts';
@@ -69,6 +70,22 @@ requires('redis')('the admin API on replicas', () => {
     await eventually('everybody knows', async () => (await health(0)).reasons.some(({ code }) => code === 'draining'));
     for (const n of [0, 1]) expect((await health(n)).status).toBe('degraded');
     expect((await ask(0, `/replicas/${gateways[1]?.id}/drain`, 'POST')).status).toBe(400);
+  });
+
+  it('[admin.health] a store that is full is seen at every gateway', async () => {
+    const store = new Redis(replicas.redis.url);
+    try {
+      await store.config('SET', 'maxmemory', 1);
+      const refuses = async (n: number) => (await health(n)).reasons.some(({ code }) => code === 'store.refuses');
+      for (const n of [0, 1]) await eventually('it refuses', () => refuses(n), 25_000);
+    } finally {
+      await store.config('SET', 'maxmemory', 0);
+      store.disconnect();
+    }
+    await eventually('a controller is in charge', async () => {
+      const { reasons } = await health(0);
+      return reasons.every(({ code }) => code === 'draining');
+    });
   });
 
   it('[admin.health] the death of the controller is seen at every gateway', async () => {

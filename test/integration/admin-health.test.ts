@@ -59,6 +59,12 @@ describe('[admin.health] health', () => {
     expect(await codes()).toEqual(['healthy']);
   });
 
+  it('is degraded when the store takes nothing that is written, so that nobody can say that it is there', async () => {
+    await server.parts.operations.withdraw('g1');
+    await server.parts.operations.withdraw('c1');
+    expect(await codes()).toEqual(['degraded', 'store.refuses']);
+  });
+
   it('is degraded without a controller in charge', async () => {
     await announce({ id: 'c1', role: 'controller', leads: false });
     expect(await codes()).toEqual(['degraded', 'controller.absent']);

@@ -204,6 +204,18 @@ function errorSuite(): void {
     expect(touched).toEqual(Array.from({ length: 10 }, () => record));
   });
 
+  it('that is full is unavailable, and not for being away', async () => {
+    await look((redis) => redis.config('SET', 'maxmemory', 1));
+    try {
+      const refused = await store.create(sessionRecord(Date.now())).catch((error: unknown) => error);
+      expect(refused).toBeInstanceOf(StoreUnavailable);
+      expect(String(refused)).toMatch(/OOM.*: it answers, and refuses/);
+    } finally {
+      await look((redis) => redis.config('SET', 'maxmemory', 0));
+    }
+    await store.create(sessionRecord(Date.now()));
+  });
+
   it('that has become a replica is unavailable until there is a master', async () => {
     await store.create(sessionRecord(Date.now()));
     const before = await connections();
