@@ -90,20 +90,23 @@ export const MUTE_TIMES = [
   },
 ] as const;
 
-/** One line that says how bad it is, then each alert with what to do. */
+/**
+ * One line that says how bad it is, then each alert with what to do. Every rule of Grafana comes here, since the policies take the place of
+ * all: what has no severity, summary or runbook is told as well.
+ */
 export const TEMPLATES = [
   {
     orgId,
     name: 'mcp',
     template: `{{ define "mcp.title" -}}
-[{{ if eq .Status "resolved" }}over{{ else }}{{ .CommonLabels.severity }}{{ end }}] {{ if eq (len .Alerts) 1 }}{{ range .Alerts }}{{ .Annotations.summary }}{{ end }}{{ else }}{{ len .Alerts.Firing }} alerts of MCP session manager, {{ len .Alerts.Resolved }} over{{ end }}
+[{{ if eq .Status "resolved" }}over{{ else }}{{ or .CommonLabels.severity "alert" }}{{ end }}] {{ if eq (len .Alerts) 1 }}{{ range .Alerts }}{{ or .Annotations.summary .Labels.alertname }}{{ end }}{{ else }}{{ len .Alerts.Firing }} alerting, {{ len .Alerts.Resolved }} over{{ end }}
 {{- end }}
 {{ define "mcp.message" -}}
 {{ range .Alerts -}}
-{{ if eq .Status "resolved" }}Over{{ else }}Firing{{ end }}: {{ .Labels.alertname }}: {{ .Annotations.summary }}
-{{ .Annotations.description }}
-What to do: {{ .Annotations.runbook_url }}
-{{ if .PanelURL }}Panel: {{ .PanelURL }}
+{{ if eq .Status "resolved" }}Over{{ else }}Firing{{ end }}: {{ .Labels.alertname }}{{ with .Annotations.summary }}: {{ . }}{{ end }}
+{{ with .Annotations.description }}{{ . }}
+{{ end }}{{ with .Annotations.runbook_url }}What to do: {{ . }}
+{{ end }}{{ with .PanelURL }}Panel: {{ . }}
 {{ end }}{{ if eq .Status "firing" }}Silence: {{ .SilenceURL }}
 {{ end }}
 {{ end -}}

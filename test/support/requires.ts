@@ -30,6 +30,7 @@ const NEEDS = {
   zsh: { probe: ['zsh', '--version'], remedy: 'install zsh' },
   fish: { probe: ['fish', '--version'], remedy: 'install fish' },
   promtool: { probe: ['promtool', '--version'], remedy: 'install prometheus' },
+  amtool: { probe: ['amtool', '--version'], remedy: 'install prometheus-alertmanager' },
 } as const;
 
 export type Need = keyof typeof NEEDS;
