@@ -105,6 +105,7 @@ export const TEMPLATES = [
 {{ range .Alerts -}}
 {{ if eq .Status "resolved" }}Over{{ else }}Firing{{ end }}: {{ .Labels.alertname }}{{ with .Annotations.summary }}: {{ . }}{{ end }}
 {{ with .Annotations.description }}{{ . }}
+{{ end }}{{ with .Annotations.Error }}Grafana could not ask: {{ . }}
 {{ end }}{{ with .Annotations.runbook_url }}What to do: {{ . }}
 {{ end }}{{ with .PanelURL }}Panel: {{ . }}
 {{ end }}{{ if eq .Status "firing" }}Silence: {{ .SilenceURL }}

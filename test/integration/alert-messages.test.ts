@@ -80,6 +80,10 @@ Silence: https://grafana/alerting/silence/new
 `;
 const REDIS_OVER = REDIS_TEXT.replace('Firing', 'Over').replace(/^Silence.*\n/m, '');
 
+/** What an alert says while Prometheus does not answer. */
+const UNASKED: Told = { ...REDIS, annotations: { ...REDIS.annotations, Error: 'connection refused' } };
+const UNASKED_TEXT = REDIS_TEXT.replace('What to do', 'Grafana could not ask: connection refused\nWhat to do');
+
 /** Of somebody else's rule. */
 const OTHER: Told = {
   status: 'firing',
@@ -111,6 +115,7 @@ requires('amtool')('who is told of an alert', () => {
       ['of one that is over', [over(REDIS)], '[over] Nobody has reached Redis for a minute', REDIS_OVER],
       ['of several', [REDIS, REDIS, over(REDIS)], '[page] 2 alerting, 1 over', REDIS_TEXT + REDIS_TEXT + REDIS_OVER],
       ['that several are over', [over(REDIS), over(REDIS)], '[over] 0 alerting, 2 over', REDIS_OVER + REDIS_OVER],
+      ['of one that could not be asked', [UNASKED], '[page] Nobody has reached Redis for a minute', UNASKED_TEXT],
       ['of one that says nothing', [OTHER], '[alert] DiskFull', OTHER_TEXT],
       ['of both kinds', [REDIS, OTHER], '[alert] 2 alerting, 0 over', REDIS_TEXT + OTHER_TEXT],
     ])('%s', async (name, alerts, title, message) => {
