@@ -56,15 +56,14 @@ export function stat(id: number, title: string, spec: DataSpec & { readonly text
   return dataPanel(figures, id, title, { thresholds: NO_JUDGEMENT, ...spec }, 'now');
 }
 
-/** How values are spread, over time: the query gives buckets by `le`. */
+/** How values are spread, over time: the query gives buckets by `le`. `unit` is that of their bounds; what lies in them is counted. */
 export function heatmap(id: number, title: string, spec: DataSpec): Sized {
-  const { unit, ...rest } = spec;
   const map = new Heatmap()
     .showValue(VisibilityMode.Never)
     .cellGap(1)
-    .yAxis({ build: () => ({ unit }) })
+    .yAxis({ build: () => ({ unit: spec.unit }) })
     .color({ build: () => ({ scheme: 'Blues', fill: 'blue', exponent: 0.5, steps: 32, reverse: false }) });
-  return dataPanel(map, id, title, { ...rest, unit }, 'heatmap');
+  return dataPanel(map, id, title, { ...spec, unit: 'short', decimals: 0 }, 'heatmap');
 }
 
 const lastValue = { build: () => ({ calcs: ['lastNotNull'], fields: '', values: false }) };
