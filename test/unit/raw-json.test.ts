@@ -31,6 +31,8 @@ describe('JSON that is passed on with something in it changed', () => {
 
   it('gets what it lacks, and loses what is taken away', () => {
     expect(rewritten('{}', ['params', '_meta'], { a: 1 })).toBe('{"params":{"_meta":{"a":1}}}');
+    for (const other of ['"{"', '"{\\"b\\":1}"', '[{"b":1}]', 'null', '1'])
+      expect(rewritten(`{"_meta":${other}}`, ['_meta'], { a: 1 })).toBe('{"_meta":{"a":1}}');
     expect(rewritten('{"a":{},"b":[{}],"c":null}', [], { b: undefined, d: undefined })).toBe('{"a":{},"c":null}');
   });
 });

@@ -15,7 +15,7 @@ const CLOSE_ARRAY = 0x5d;
 /**
  * Changes fields of an object within a JSON text.
  * @param text of an object; it was parsed before, and is not checked again
- * @param path of names that leads to the object; what is not there is made
+ * @param path of names that leads to the object; what is not there, or is none, is made
  * @param changes by name; undefined takes a field away
  */
 export function rewritten(
@@ -24,8 +24,10 @@ export function rewritten(
   changes: Readonly<Record<string, unknown>>,
 ): string {
   const fields = rawFields(text);
-  if (name !== undefined) fields.set(name, rewritten(fields.get(name) ?? '{}', path, changes));
-  else
+  if (name !== undefined) {
+    const inner = fields.get(name);
+    fields.set(name, rewritten(inner?.startsWith('{') ? inner : '{}', path, changes));
+  } else
     for (const [field, value] of Object.entries(changes)) {
       if (value === undefined) fields.delete(field);
       else fields.set(field, JSON.stringify(value));
