@@ -3,12 +3,13 @@ import type { HostControl, HostStatus } from '../core/channel.ts';
 import type { Clock } from '../core/clock.ts';
 import type { ControllerMeter } from '../core/controller-meter.ts';
 import type { ServerName, SessionId } from '../core/ids.ts';
-import { isCurrent, type ServerState, type SessionRecord } from '../core/session.ts';
+import { type Endpoint, isCurrent, type ServerState, type SessionRecord } from '../core/session.ts';
 import { within } from '../core/within.ts';
 import type { InstanceKeys } from '../sessions/instance-keys.ts';
 import { type HostAnswer, HostSums } from './host-sums.ts';
+import { inBatches } from './in-batches.ts';
 import { type Instances, keyOf } from './instances.ts';
-import type { Asked, Silences } from './silences.ts';
+import type { Asked, Silences, Which } from './silences.ts';
 
 /** Hosts that are asked at the same time: more would only wait for the same processors. */
 const AT_ONCE = 8;
@@ -27,7 +28,8 @@ export interface HostSurveyOptions {
   readonly surveyMs: number;
 }
 
-type Answer = HostAnswer & Asked;
+type Host = Which & { readonly endpoint: Endpoint };
+type Answer = HostAnswer & Asked & Host;
 
 interface Ready {
   readonly record: SessionRecord;
@@ -74,9 +76,8 @@ export class HostSurvey {
       if (signal.aborted) return;
       const answers = await this.#round(signal);
       if (signal.aborted) return;
-      const now = clock.now();
-      meter.surveyed(sums.add(answers, now));
-      for (const { session, server } of this.#silences.heard(answers, now)) this.#onHang(session, server);
+      meter.surveyed(sums.add(answers, clock.now()));
+      await this.#askAgain(this.#silences.heard(answers), signal);
     }
   }
 
@@ -94,19 +95,37 @@ export class HostSurvey {
     return answers;
   }
 
+  /** Who was silent early in a round may have come back since, and so may whoever asks. */
+  async #askAgain(silent: readonly Answer[], signal: AbortSignal): Promise<void> {
+    await inBatches(silent, async (one) => {
+      if ((await this.#statusOf(one, STATUS_MS, signal)) || signal.aborted) return;
+      this.#silences.hangs(one, this.#options.clock.now());
+      this.#onHang(one.session, one.server);
+    });
+  }
+
   /** Undefined: the instance is not there any more. */
   async #ask({ record, server, state }: Ready, signal: AbortSignal): Promise<Answer | undefined> {
-    const { hosts, keys, clock } = this.#options;
     const { instance, incarnation } = state;
-    const secret = keys.secretOf(record, server, incarnation);
     const { id: session, nonce } = record;
-    const which = { session, server, nonce, incarnation };
-    const late = () => new Error('no answer');
-    const asked = (limit: AbortSignal) => hosts.status(instance.endpoint, secret, limit);
-    const ms = this.#silences.isSilent(which) ? SILENT_MS : STATUS_MS;
-    const status = await within(clock, ms, late, asked, signal).catch((): HostStatus | undefined => undefined);
-    const answer = { ...which, key: keyOf(session, server), startedAt: instance.startedAt, status };
+    const host = { session, server, nonce, incarnation, endpoint: instance.endpoint };
+    const ms = this.#silences.isSilent(host) ? SILENT_MS : STATUS_MS;
+    const status = await this.#statusOf(host, ms, signal);
+    const answer = { ...host, key: keyOf(session, server), startedAt: instance.startedAt, status };
     return status || (await this.#isThere(record, server, incarnation)) ? answer : undefined;
+  }
+
+  /** Undefined: it does not answer. */
+  #statusOf(
+    { session: id, server, nonce, incarnation, endpoint }: Host,
+    ms: number,
+    signal: AbortSignal,
+  ): Promise<HostStatus | undefined> {
+    const { hosts, keys, clock } = this.#options;
+    const secret = keys.secretOf({ id, nonce }, server, incarnation);
+    const late = () => new Error('no answer');
+    const ask = (limit: AbortSignal) => hosts.status(endpoint, secret, limit);
+    return within(clock, ms, late, ask, signal).catch(() => undefined);
   }
 
   async #isThere({ id, nonce }: SessionRecord, server: ServerName, incarnation: number): Promise<boolean> {

@@ -1,16 +1,16 @@
 import type { InstanceLabels, InstanceStatus } from '../core/runtime.ts';
 
 /**
- * Rounds in a row without an answer after which an instance hangs. In all but the first it is waited for long (host-survey.ts), so
- * one that was only slow, or was stopped together with whoever asks, has answered by then.
+ * Rounds in a row without an answer after which an instance is suspected. In all but the first it is waited for long
+ * (host-survey.ts), so one that was only slow, or was stopped together with whoever asks, has answered by then.
  */
 const ROUNDS = 3;
 
-/** What a round has found counts for so long, milliseconds: one that hung may have come back since. */
+/** What was found counts for so long, milliseconds: one that hung may have come back since. */
 const FRESH_MS = 1000;
 
 /** Which instance. */
-type Which = Pick<InstanceLabels, 'session' | 'server' | 'nonce' | 'incarnation'>;
+export type Which = Pick<InstanceLabels, 'session' | 'server' | 'nonce' | 'incarnation'>;
 
 /** An instance that was asked how it is. */
 export interface Asked extends Which {
@@ -21,21 +21,25 @@ export interface Asked extends Which {
 /** Which instances hang: they run, and their hosts have not answered for long. */
 export class Silences {
   #rounds = new Map<string, number>();
-  /** When the last round that counted ended, milliseconds since the epoch. */
-  #at = Number.NEGATIVE_INFINITY;
+  /** When each that hangs was found to, milliseconds since the epoch. */
+  readonly #hanging = new Map<string, number>();
 
   /**
    * One round of questions to all instances. One in which nobody of several sessions answers says more about this machine, or the
    * way to them, than about them, and does not count.
-   * @param now milliseconds since the epoch
-   * @returns those that hang
+   * @returns those that seem to hang. A round takes long where many do: they are to be asked once more (`hangs`)
    */
-  heard<T extends Asked>(asked: readonly T[], now: number): T[] {
+  heard<T extends Asked>(asked: readonly T[]): T[] {
+    this.#hanging.clear();
     const silent = asked.filter(({ status }) => !status);
     if (silent.length === asked.length && new Set(asked.map(({ session }) => session)).size > 1) return [];
-    this.#at = now;
     this.#rounds = new Map(silent.map((one) => [keyOf(one), this.#roundsOf(one) + 1]));
-    return silent.filter((one) => this.#hangs(one));
+    return silent.filter((one) => this.#roundsOf(one) >= ROUNDS);
+  }
+
+  /** One that seemed to hang was asked once more, and does. `now`: milliseconds since the epoch. */
+  hangs(one: Which, now: number): void {
+    this.#hanging.set(keyOf(one), now);
   }
 
   /** It did not answer when it was asked last. */
@@ -43,14 +47,11 @@ export class Silences {
     return this.#roundsOf(one) > 0;
   }
 
-  /** One that runs and hangs, as a round has just found, is as good as dead. `now`: as with `heard`. */
+  /** One that runs, and was found to hang just now, is as good as dead. `now`: as with `hangs`. */
   judged(status: InstanceStatus, now: number): InstanceStatus {
-    if (status.phase !== 'running' || now - this.#at > FRESH_MS || !this.#hangs(status.instance.labels)) return status;
+    const foundAt = status.phase === 'running' ? this.#hanging.get(keyOf(status.instance.labels)) : undefined;
+    if (status.phase !== 'running' || foundAt === undefined || now - foundAt > FRESH_MS) return status;
     return { phase: 'dead', instance: status.instance, reason: 'its host has not answered for a minute' };
-  }
-
-  #hangs(one: Which): boolean {
-    return this.#roundsOf(one) >= ROUNDS;
   }
 
   #roundsOf(one: Which): number {

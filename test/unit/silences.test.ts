@@ -12,12 +12,10 @@ describe('Silences', () => {
     status: answered ? {} : undefined,
   });
 
-  it('lets an instance hang that has not answered three times in a row, beside others that do', () => {
+  it('suspects an instance that has not answered three times in a row, beside others that do', () => {
     const silences = new Silences();
     const round = (...answers: boolean[]) =>
-      silences
-        .heard([asked('a', true), ...answers.map((one, n) => asked(`b${n}`, one))], 0)
-        .map(({ session }) => session);
+      silences.heard([asked('a', true), ...answers.map((one, n) => asked(`b${n}`, one))]).map(({ session }) => session);
     expect(round(false, false)).toEqual([]);
     expect(round(false, false)).toEqual([]);
     expect(round(false, true)).toEqual(['b0']);
@@ -28,34 +26,37 @@ describe('Silences', () => {
 
   it('counts for each instance anew', () => {
     const silences = new Silences();
-    for (let n = 0; n < 2; n++) silences.heard([asked('a', false, 1)], 0);
-    expect(silences.heard([asked('a', false, 2)], 0)).toEqual([]);
+    for (let n = 0; n < 2; n++) silences.heard([asked('a', false, 1)]);
+    expect(silences.heard([asked('a', false, 2)])).toEqual([]);
   });
 
-  it('is not believed a moment later, nor in a round that does not count', () => {
+  it('takes one for dead that was found to hang, but not a moment later, nor after a round that does not count', () => {
     const silences = new Silences();
     const labels = { session: 'a', server: 's', owner: 'o', nonce: 'n', incarnation: 1, epoch: 1, deadline: 0 };
     const endpoint = { kind: 'unix', path: '/s' } as const;
     const running = { phase: 'running', instance: { id: 'i', name: '1', startedAt: 0, endpoint, labels } } as const;
-    for (let n = 0; n < 3; n++) silences.heard([asked('a', false)], 0);
+    for (let n = 0; n < 3; n++) silences.heard([asked('a', false)]);
+    expect(silences.judged(running, 0)).toBe(running);
+    silences.hangs(labels, 0);
     expect(silences.judged(running, 1000)).toMatchObject({ phase: 'dead', instance: running.instance });
     expect(silences.judged(running, 1001)).toBe(running);
-    silences.heard([asked('a', false), asked('b', false)], 5000);
+    silences.hangs(labels, 5000);
+    silences.heard([asked('a', false), asked('b', false)]);
     expect(silences.judged(running, 5000)).toBe(running);
   });
 
   it('says nothing of anybody while nobody answers, unless there is one session alone', () => {
     const silences = new Silences();
-    for (let n = 0; n < 9; n++) expect(silences.heard([asked('a', false), asked('b', false)], 0)).toEqual([]);
-    for (let n = 0; n < 2; n++) silences.heard([asked('a', false), asked('a', false, 2)], 0);
-    expect(silences.heard([asked('a', false), asked('a', false, 2)], 0)).toHaveLength(2);
+    for (let n = 0; n < 9; n++) expect(silences.heard([asked('a', false), asked('b', false)])).toEqual([]);
+    for (let n = 0; n < 2; n++) silences.heard([asked('a', false), asked('a', false, 2)]);
+    expect(silences.heard([asked('a', false), asked('a', false, 2)])).toHaveLength(2);
   });
 });
 
 describe('Controller: a host that hangs', () => {
   let p: ControlPlane;
   beforeEach(async () => {
-    p = new ControlPlane({ idleTtlMs: LONG }, { surveyMs: SURVEY });
+    p = new ControlPlane({ idleTtlMs: LONG, sessionsPerOwner: 100 }, { surveyMs: SURVEY });
     await p.up();
   });
   afterEach(() => p.down());
@@ -90,6 +91,19 @@ describe('Controller: a host that hangs', () => {
       await p.clock.advance(2 * SURVEY);
     }
     expect(p.runtime.running()).toEqual([`${id}/filesystem/1`, `${id}/proxmox/1`]);
+    expect(p.runtime.stopped).toEqual([]);
+  });
+
+  it('is left alone when it comes back in the middle of a round, which takes long where many hang', async () => {
+    const some = Array.from({ length: 17 }, (_, n) => n);
+    for (const n of some) await p.open({ servers: ['filesystem'] }, n + 1);
+    await p.clock.advance(SURVEY);
+    const [, ...hang] = p.hosts.configured.map(({ endpoint }) => (endpoint.kind === 'unix' ? endpoint.path : ''));
+    for (const path of hang) p.hosts.silent.add(path);
+    await p.clock.advance(100_000); // two rounds, of 4 and of 30 seconds, and more than half of the third
+    for (const path of hang) p.hosts.silent.delete(path);
+    await p.clock.advance(4 * SURVEY);
+    expect(p.runtime.running()).toHaveLength(17);
     expect(p.runtime.stopped).toEqual([]);
   });
 
