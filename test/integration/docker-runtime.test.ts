@@ -85,6 +85,14 @@ requires('docker')('the Docker runtime', () => {
       }
     });
 
+    it('removes no directory that a container of another deployment uses, which shares it by mistake', async () => {
+      const instance = await start(place.runtime());
+      const other = place.runtime('good', { deployment: `${place.deployment}-2` });
+      expect(await collect(other.kept())).toEqual([session]);
+      await expect(other.forget(session)).rejects.toMatchObject({ code: 'server.busy' });
+      expect(await accepts(instance.endpoint)).toBe(true);
+    });
+
     it("undoes its own start, and not its successor's, when it was held up in the middle of it", async () => {
       const gate = Promise.withResolvers<void>();
       const given = new AbortController();

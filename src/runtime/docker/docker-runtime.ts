@@ -125,8 +125,14 @@ export class DockerRuntime implements Runtime {
 
   async forget(session: SessionId): Promise<void> {
     const { deployment } = this.#options;
-    const left = await this.#engine.list({ [LABEL.deployment]: deployment, [LABEL.session]: session });
-    if (left.length > 0) throw new AppError('server.busy', `A container of ${session} is still there: stop it first`);
+    const containers = await this.#engine.list({ [LABEL.session]: session });
+    const uses = ({ Labels, Mounts }: (typeof containers)[number]) => {
+      const slot = this.#slots.find(`${session}/${Labels[LABEL.server]}`);
+      // Another deployment may have been given the same `socketRoot`.
+      return Labels[LABEL.deployment] === deployment || Mounts.some(({ Source }) => Source === slot?.directory);
+    };
+    if (containers.some(uses))
+      throw new AppError('server.busy', `A container of ${session} is still there: stop it first`);
     this.#slots.forget(session);
   }
 
