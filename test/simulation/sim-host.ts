@@ -28,6 +28,7 @@ export class SimHost {
   #secret: string | undefined;
   #assignment: HostAssignment | undefined;
   #ready: { readonly launcher: Launcher; readonly channels: Channels; readonly at: number } | undefined;
+  #assigned: Promise<void> | undefined;
   #heardAt: number;
 
   constructor(world: World, process: SimProcess, boot: string, instance: Instance) {
@@ -61,8 +62,17 @@ export class SimHost {
     this.#heardAt = this.#world.time.now;
     if (this.#secret !== undefined && this.#secret !== secret)
       throw new AppError('auth.forbidden', 'Configured already');
-    if (this.#ready) return;
     this.#secret = secret;
+    // A controller that got no answer asks again, maybe while this still goes on.
+    this.#assigned ??= this.#assign(assignment).catch((error: unknown) => {
+      this.#assigned = undefined;
+      this.#secret = undefined;
+      throw error;
+    });
+    await this.#assigned;
+  }
+
+  async #assign(assignment: HostAssignment): Promise<void> {
     this.#assignment = assignment;
     const { clock } = this.process;
     const start = async (events: ConstructorParameters<typeof SimServer>[2]) => {
@@ -75,12 +85,7 @@ export class SimHost {
     const file = this.#world.machine.ledgerOf(this.instance.labels);
     const ledger = new CallLedger(file, assignment.limits, clock, this.#world.log);
     const channels = new Channels(launcher, assignment.limits, clock, { ledger });
-    try {
-      await launcher.prepare();
-    } catch (error) {
-      this.#secret = undefined;
-      throw error;
-    }
+    await launcher.prepare();
     this.#ready = { launcher, channels, at: clock.now() };
   }
 
