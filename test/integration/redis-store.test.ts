@@ -105,6 +105,16 @@ function keySuite(): void {
     expect(await look((redis) => redis.zscore('mcp:deadlines', over.id))).toBeNull();
     expect(await look((redis) => redis.zscore('mcp:deadlines', coming.id))).not.toBeNull();
   });
+
+  it('names the session whose record somebody else has spoilt', async () => {
+    const record = sessionRecord(Date.now());
+    const { id } = record;
+    await store.create(record);
+    await look((redis) => redis.hset(`mcp:{${id}}:session`, 'record', '{"id":'));
+    for (const read of [() => store.peek(id), () => store.touch(id), () => collect(store)])
+      await expect(read()).rejects.toThrow(`the record of session ${id} cannot be read`);
+    expect(await store.delete(id)).toBe(true);
+  });
 }
 
 /** Every method, each of which must end in StoreUnavailable within the second that the contract gives it. */

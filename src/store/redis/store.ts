@@ -1,4 +1,5 @@
 import type { ConnectionRecord } from '../../core/connection.ts';
+import { messageOf } from '../../core/errors.ts';
 import type { ConnectionId, SessionId } from '../../core/ids.ts';
 import type { SessionRecord } from '../../core/session.ts';
 import type { ConnectionStore, SessionStore } from '../../core/store.ts';
@@ -66,11 +67,12 @@ export class RedisStore implements SessionStore, ConnectionStore, AsyncDisposabl
     if (!touched) return undefined;
     const [record, deadline] = touched;
     this.#redis.client.zadd(this.#keys.deadlines, deadline, id).catch(() => {}); // see above: a score may be too early
-    return JSON.parse(record) as SessionRecord;
+    return recordOf(id, record);
   }
 
   async peek(id: SessionId): Promise<SessionRecord | undefined> {
-    return parsed(await this.#redis.ask((redis) => redis.hget(this.#keys.session(id), 'record')));
+    const record = await this.#redis.ask((redis) => redis.hget(this.#keys.session(id), 'record'));
+    return record === null ? undefined : recordOf(id, record);
   }
 
   async deadline(id: SessionId): Promise<number | undefined> {
@@ -105,7 +107,10 @@ export class RedisStore implements SessionStore, ConnectionStore, AsyncDisposabl
       );
       const over = page.filter((_, n) => records[n] === null);
       if (over.length > 0) await this.#redis.ask((redis) => redis.purge(this.#keys.deadlines, ...over));
-      for (const record of records) if (record) yield JSON.parse(record) as SessionRecord;
+      for (const [n, id] of page.entries()) {
+        const record = records[n];
+        if (record) yield recordOf(id as SessionId, record);
+      }
     }
   }
 
@@ -115,7 +120,8 @@ export class RedisStore implements SessionStore, ConnectionStore, AsyncDisposabl
   }
 
   async find(session: SessionId, id: ConnectionId): Promise<ConnectionRecord | undefined> {
-    return parsed(await this.#redis.ask((redis) => redis.hget(this.#keys.session(session), connectionField(id))));
+    const record = await this.#redis.ask((redis) => redis.hget(this.#keys.session(session), connectionField(id)));
+    return record === null ? undefined : (JSON.parse(record) as ConnectionRecord);
   }
 
   async connections(session: SessionId): Promise<ConnectionRecord[]> {
@@ -143,6 +149,11 @@ function values(record: SessionRecord): string[] {
   return [JSON.stringify(record), record.nonce, String(record.version), String(record.idleTtlMs), String(record.maxAt)];
 }
 
-function parsed<T>(json: string | null): T | undefined {
-  return json === null ? undefined : (JSON.parse(json) as T);
+/** Throws with the session's name: whoever has to mend what somebody else wrote there must know where. */
+function recordOf(id: SessionId, json: string): SessionRecord {
+  try {
+    return JSON.parse(json) as SessionRecord;
+  } catch (cause) {
+    throw new Error(`the record of session ${id} cannot be read: ${messageOf(cause)}`, { cause });
+  }
 }
