@@ -95,6 +95,7 @@ describe('sessions that are not there', () => {
     await cache.missed(record);
     await over(cache);
     expect(found).toEqual(['alive', 'lost', 'lost']);
+    expect(lines).toMatchObject([{ session: record.id, message: 'a session that nobody has ended is gone' }]); // once
     using other = replica(); // which knows the token alone, and that is old
     await over(other);
     expect(found.at(-1)).toBe('over');

@@ -1,13 +1,14 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/logger.ts';
+import { Recent } from '../../core/recent.ts';
 import type { SessionRecord } from '../../core/session.ts';
 import { ENDED_MS, type Lifecycle, type SessionIdentity } from '../../sessions/lifecycle.ts';
 import type { TokenClaims } from '../../sessions/tokens.ts';
 
 /** Clocks of replicas, and that of the store, may differ by so much; a token is issued so long after its session was used. */
 const MARGIN_MS = 120_000;
-/** Sessions that are known to be over; the oldest make way. */
-const OVER = 10_000;
+/** Of so many sessions it is remembered that they are over, or that they were lost. */
+const REMEMBERED = 10_000;
 
 export interface LostSessionsOptions {
   readonly lifecycle: Pick<Lifecycle, 'wasEnded'>;
@@ -25,7 +26,9 @@ export class LostSessions {
   readonly #options: LostSessionsOptions;
   /** Until when a session cannot expire, milliseconds since the epoch, by nonce. */
   readonly #aliveUntil = new Map<string, number>();
-  readonly #over = new Set<string>();
+  /** However often its client comes back, and whatever the store forgets: it is over. */
+  readonly #over = new Recent<string>(REMEMBERED);
+  readonly #told = new Recent<string>(REMEMBERED);
 
   constructor(options: LostSessionsOptions) {
     this.#options = options;
@@ -51,22 +54,12 @@ export class LostSessions {
     const aliveUntil = Math.max(aliveUntilBy(token), this.#aliveUntil.get(nonce) ?? 0);
     const { clock, lifecycle, log } = this.#options;
     if (clock.now() < aliveUntil && (await lifecycle.wasEnded({ id, nonce })) === false) {
-      log.warn({ session: id }, 'a session that nobody has ended is gone');
+      if (this.#told.add(nonce)) log.warn({ session: id }, 'a session that nobody has ended is gone');
       return true;
     }
-    this.#remember(nonce);
-    return false;
-  }
-
-  /** However often its client comes back, and whatever the store forgets: it is over. */
-  #remember(nonce: string): void {
     this.#over.add(nonce);
     this.#aliveUntil.delete(nonce);
-    if (this.#over.size <= OVER) return;
-    for (const oldest of this.#over) {
-      this.#over.delete(oldest);
-      break;
-    }
+    return false;
   }
 }
 
