@@ -13,7 +13,12 @@ import { sessionRecord } from '../support/records.ts';
 import { RedisServer } from '../support/redis.ts';
 import { RedisCluster } from '../support/redis-cluster.ts';
 import { requires } from '../support/requires.ts';
-import { type OperationsHarness, operationsStoreContract } from './operations-store.ts';
+import { operationsStoreContract } from './operations-store.ts';
+import { pairInFile, pairOn } from './pairs.ts';
+
+const embedded = () => pairInFile((options) => new EmbeddedOperations(options));
+const redis = (starting: Promise<RedisServer | RedisCluster>) =>
+  pairOn(starting, (options) => new RedisOperations(options));
 
 const EVENT = { at: 1, name: 'session.created', session: 'pts_1-abcdefghijklmnop', owner: 'o' } as const;
 
@@ -55,9 +60,9 @@ describe('embedded operations', () => {
   });
 });
 
-requires('redis')('redis cluster operations', () => operationsStoreContract(redisCluster));
+requires('redis')('redis cluster operations', () => operationsStoreContract(() => redis(RedisCluster.start())));
 requires('redis')('redis operations', () => {
-  operationsStoreContract(redis);
+  operationsStoreContract(() => redis(RedisServer.start()));
 
   it('keep the last events only', async () => {
     await using server = await RedisServer.start();
@@ -90,37 +95,3 @@ requires('redis')('redis operations', () => {
     await server[Symbol.asyncDispose]();
   });
 });
-
-async function embedded(): Promise<OperationsHarness> {
-  const directory = await mkdtemp(join(tmpdir(), 'operations-'));
-  let time = 1_700_000_000_000;
-  const clock = { now: () => time, sleep: systemClock.sleep };
-  const open = () => new EmbeddedOperations({ path: join(directory, 'store.db'), clock });
-  const stores = [open(), open()] as const;
-  return {
-    stores,
-    pass: async (ms) => {
-      time += ms;
-    },
-    [Symbol.asyncDispose]: async () => {
-      for (const store of stores) await store[Symbol.asyncDispose]();
-      await rm(directory, { recursive: true, force: true });
-    },
-  };
-}
-
-const redis = async () => harnessOf(await RedisServer.start());
-const redisCluster = async () => harnessOf(await RedisCluster.start());
-
-function harnessOf(server: AsyncDisposable & { readonly url: string }): OperationsHarness {
-  const open = () => new RedisOperations({ url: server.url, clock: systemClock });
-  const stores = [open(), open()] as const;
-  return {
-    stores,
-    pass: systemClock.sleep,
-    [Symbol.asyncDispose]: async () => {
-      for (const store of stores) await store[Symbol.asyncDispose]();
-      await server[Symbol.asyncDispose]();
-    },
-  };
-}

@@ -1,14 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newNonce } from '../../src/core/ids.ts';
 import type { AuditEntry, LifecycleEvent, OperationsStore, ReplicaReport } from '../../src/core/operations.ts';
-
-/** What the suite needs of an implementation. */
-export interface OperationsHarness extends AsyncDisposable {
-  /** Two handles on the same data, as two replicas have. */
-  readonly stores: readonly [OperationsStore, OperationsStore];
-  /** Resolves when at least `ms` have passed by the store's time. */
-  pass(ms: number): Promise<void>;
-}
+import type { Pair } from './pairs.ts';
 
 const report = (change: Partial<ReplicaReport> = {}): ReplicaReport => ({
   id: newNonce(),
@@ -38,8 +31,8 @@ const entry = (change: Partial<AuditEntry> = {}): AuditEntry => ({
 });
 
 /** The contract of `OperationsStore`. Run inside a `describe`. */
-export function operationsStoreContract(open: () => Promise<OperationsHarness>): void {
-  let harness: OperationsHarness;
+export function operationsStoreContract(open: () => Promise<Pair<OperationsStore>>): void {
+  let harness: Pair<OperationsStore>;
   let [a, b]: OperationsStore[] = [];
   beforeAll(async () => {
     harness = await open();

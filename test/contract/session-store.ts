@@ -3,10 +3,11 @@ import { newNonce, type SessionId } from '../../src/core/ids.ts';
 import { changed } from '../../src/core/session.ts';
 import { collect, connectionRecord, IDLE, sessionRecord } from '../support/records.ts';
 import { connectionSuite } from './connection-store.ts';
-import { expectAbsent, type StoreHarness, StorePair } from './store-pair.ts';
+import type { Pair } from './pairs.ts';
+import { expectAbsent, type Store, StorePair } from './store-pair.ts';
 
 /** The contract of `SessionStore` and `ConnectionStore` (src/core/store.ts), for one implementation. */
-export function sessionStoreContract(open: () => Promise<StoreHarness>): void {
+export function sessionStoreContract(open: () => Promise<Pair<Store>>): void {
   const pair = new StorePair(open);
   describe('generation', () => generationSuite(pair));
   describe('create', () => createSuite(pair));

@@ -3,29 +3,20 @@ import type { ConnectionRecord } from '../../src/core/connection.ts';
 import { changed, type SessionRecord } from '../../src/core/session.ts';
 import type { ConnectionStore, SessionStore } from '../../src/core/store.ts';
 import { collect, sessionRecord } from '../support/records.ts';
+import type { Pair } from './pairs.ts';
 
 export type Store = SessionStore & ConnectionStore;
 
-/** What the suite needs of an implementation. */
-export interface StoreHarness extends AsyncDisposable {
-  /** Two handles on the same data, as two replicas have. */
-  readonly stores: readonly [Store, Store];
-  /** The time by which the store expires, milliseconds since the epoch. */
-  now(): number;
-  /** Resolves when at least `ms` have passed by that time. */
-  pass(ms: number): Promise<void>;
-}
-
 /** Two handles on one store, open while the tests of the surrounding suite run. */
 export class StorePair {
-  #harness: StoreHarness | undefined;
+  #pair: Pair<Store> | undefined;
 
-  constructor(open: () => Promise<StoreHarness>) {
+  constructor(open: () => Promise<Pair<Store>>) {
     beforeAll(async () => {
-      this.#harness = await open();
+      this.#pair = await open();
     });
     afterAll(async () => {
-      await this.#harness?.[Symbol.asyncDispose]();
+      await this.#pair?.[Symbol.asyncDispose]();
     });
   }
 
@@ -52,9 +43,9 @@ export class StorePair {
     return record;
   }
 
-  get #open(): StoreHarness {
-    if (!this.#harness) throw new Error('the store is not open yet');
-    return this.#harness;
+  get #open(): Pair<Store> {
+    if (!this.#pair) throw new Error('the store is not open yet');
+    return this.#pair;
   }
 }
 
