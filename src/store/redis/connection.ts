@@ -36,7 +36,7 @@ export class RedisConnection implements AsyncDisposable {
     try {
       return await Promise.race([this.#answer(question, settled.signal), this.#timeout(settled.signal)]);
     } catch (error) {
-      throw new StoreUnavailable(`Redis cannot be used (${messageOf(error)}): ${adviceFor(error)}`, error);
+      throw new StoreUnavailable(`Redis cannot be used (${messageOf(error)})${adviceFor(error)}`, error);
     } finally {
       settled.abort();
     }
@@ -70,5 +70,5 @@ export class RedisConnection implements AsyncDisposable {
 /** @param error of ioredis, which calls what Redis itself answers a `ReplyError` */
 const adviceFor = (error: unknown): string =>
   error instanceof Error && error.name === 'ReplyError'
-    ? 'it answers, and refuses: see its memory, disk and password'
-    : 'see that it runs and can be reached';
+    ? ': it answers, and refuses; see its memory, disk and password'
+    : ': see that it runs and can be reached';
