@@ -19,7 +19,7 @@ const CODE_BY_STATUS: Readonly<Record<number, ErrorCode>> = {
   503: 'store.unavailable',
 };
 
-const isLate = ({ name }: Error): boolean => name === 'TimeoutError' || name === 'AbortError';
+export const isLate = ({ name }: Error): boolean => name === 'TimeoutError' || name === 'AbortError';
 
 /** What it means that nothing came back, or not in time. */
 export function silenceOf(url: string, error: NodeJS.ErrnoException): string {
@@ -30,7 +30,7 @@ export function silenceOf(url: string, error: NodeJS.ErrnoException): string {
 /** Nothing came back, or not in time. */
 export function unreachable(url: string, error: NodeJS.ErrnoException): AppError {
   const remedy = isLate(error)
-    ? ": look at its log, or start it again with 'npm start' in the project's folder"
+    ? ": look at its log; if it hangs, end it ('kill -9'), and start it again with 'npm start' in the project's folder"
     : ". Start it with 'npm start' in the project's folder";
   return new AppError('manager.unreachable', `${silenceOf(url, error)}${remedy}`, { cause: error });
 }

@@ -1,6 +1,6 @@
 import { AppError, messageOf } from '../../core/errors.ts';
 import { callApi } from '../api-client.ts';
-import { silenceOf } from '../api-error.ts';
+import { isLate, silenceOf } from '../api-error.ts';
 import type { CliIo } from '../io.ts';
 import { currentLogin } from '../login/bearer.ts';
 import { managerUrl, ownerCredential } from '../manager-address.ts';
@@ -12,6 +12,8 @@ const TIMEOUT_MS = 5000;
 const SKEW_MS = 5000;
 const BAD_SKEW_MS = 60_000;
 const START = "run 'npm start' in the project's folder, or 'docker compose up --wait', and look at its log";
+const HANGS =
+  "look at its log; if it hangs, end it ('kill -9') and run 'npm start' in the project's folder, or 'docker compose restart gateway'";
 
 /** What `GET /health` says. */
 interface Health {
@@ -45,8 +47,8 @@ export async function checkManager(io: CliIo): Promise<Finding[]> {
       await login(io),
     ];
   } catch (error) {
-    const cause = error instanceof TypeError ? (error.cause ?? error) : error;
-    return [problem('gateway', silenceOf(url, cause as NodeJS.ErrnoException), START)];
+    const cause = (error instanceof TypeError ? (error.cause ?? error) : error) as NodeJS.ErrnoException;
+    return [problem('gateway', silenceOf(url, cause), isLate(cause) ? HANGS : START)];
   }
 }
 
