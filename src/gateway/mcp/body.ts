@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { AppError } from '../../core/errors.ts';
+import { BACKSLASH, CLOSE_ARRAY, CLOSE_OBJECT, OPEN_ARRAY, OPEN_OBJECT, QUOTE } from './json-characters.ts';
 
 /**
  * The whole body of a request.
@@ -42,12 +43,6 @@ export function parseBody(body: Buffer): unknown {
 
 /** Levels of arrays and objects in one message. JSON of some thousands could be read, but neither walked nor written again. */
 const MAX_DEPTH = 500;
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const OPEN_ARRAY = 0x5b;
-const CLOSE_ARRAY = 0x5d;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
 
 /**
  * Counts brackets, and makes nothing of the values: a body may have millions of them.
