@@ -181,7 +181,9 @@ function lifeSuite(start: () => Promise<Deployment>, roles: readonly string[]): 
       'session.ended: it was asked to',
     ]);
     expect(deployment.log).toMatch(new RegExp(`"event":"session.ended","session":"${session.id}"`));
-    for (const [name, text] of [...filesBelow(deployment.root), ['stderr', deployment.log], ['own', own]])
+    // Again, if the session's directories went away under the reader.
+    const files = await eventually('all files are read', async () => filesBelow(deployment.root));
+    for (const [name, text] of [...files, ['stderr', deployment.log], ['own', own]])
       expect(`${name}: ${text?.includes(ARGUMENT)}`).toBe(`${name}: false`);
     expect(JSON.stringify(follower.lines)).not.toContain(ARGUMENT);
   });
