@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { Catalogue } from '../core/catalogue.ts';
-import type { ConfigurationFile, FileKind } from '../core/configurations.ts';
+import { type ConfigurationFile, FILE_KINDS, type FileKind } from '../core/configurations.ts';
 import { stateDirectory } from '../core/state-directory.ts';
 import { withoutSecrets } from './left-out.ts';
 
@@ -13,28 +13,44 @@ export interface ConfigurationPaths {
   readonly accounts: string;
 }
 
+/** An environment, and what its paths are relative to. */
+interface Surroundings {
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string;
+}
+
+const VARIABLES = {
+  settings: 'MCP_SESSION_MANAGER_CONFIG',
+  catalogue: 'MCP_SESSION_MANAGER_CATALOGUE',
+  accounts: 'MCP_SESSION_MANAGER_ACCOUNTS_FILE',
+} as const;
+
+/** What the environment names: a manager that it is given to does not start without. */
+export function namedPaths({ env, cwd }: Surroundings): Partial<ConfigurationPaths> {
+  const named = Object.entries(VARIABLES).flatMap(([kind, name]) =>
+    env[name] ? [[kind, resolve(cwd, env[name])]] : [],
+  );
+  return Object.fromEntries(named) as Partial<ConfigurationPaths>;
+}
+
 /** Where the environment says that it is. */
-export function pathsOf({ env, cwd }: { readonly env: NodeJS.ProcessEnv; readonly cwd: string }): ConfigurationPaths {
-  const named = (name: string) => (env[name] ? resolve(cwd, env[name]) : undefined);
-  const settings = named('MCP_SESSION_MANAGER_CONFIG');
-  const state = stateDirectory(env);
-  return {
-    ...(settings === undefined ? {} : { settings }),
-    catalogue: named('MCP_SESSION_MANAGER_CATALOGUE') ?? join(state, 'catalogue.json'),
-    accounts: named('MCP_SESSION_MANAGER_ACCOUNTS_FILE') ?? join(state, 'accounts.json'),
-  };
+export function pathsOf(place: Surroundings): ConfigurationPaths {
+  const state = stateDirectory(place.env);
+  return { catalogue: join(state, 'catalogue.json'), accounts: join(state, 'accounts.json'), ...namedPaths(place) };
 }
 
 /** The files that are watched over: those of templates are known from the catalogue. Only JSON: in it secrets can be told. */
 export function placesOf(
-  paths: ConfigurationPaths,
+  paths: Partial<ConfigurationPaths>,
   catalogue: Catalogue,
 ): readonly Pick<ConfigurationFile, 'kind' | 'path'>[] {
   const templates = new Set([...catalogue.values()].flatMap(({ files }) => Object.values(files)));
+  const own = FILE_KINDS.flatMap((kind) => {
+    const path = kind === 'template' ? undefined : paths[kind];
+    return path === undefined ? [] : [{ kind, path }];
+  });
   return [
-    ...(paths.settings === undefined ? [] : [{ kind: 'settings' as const, path: paths.settings }]),
-    { kind: 'catalogue', path: paths.catalogue },
-    { kind: 'accounts', path: paths.accounts },
+    ...own,
     ...[...templates].filter((path) => path.endsWith('.json')).map((path) => ({ kind: 'template' as const, path })),
   ];
 }

@@ -50,7 +50,10 @@ export interface Configurations {
   present(): readonly ConfigurationFile[];
   /** The files that differ from what they are now, as they would be. Nothing is written. */
   restored(version: ConfigurationVersion): readonly RestoredFile[];
-  /** Looks at one file, or at all that there are and at the environment. Throws `not-found` for one that is not there. */
+  /**
+   * Looks at one file, or at the environment and all files that there are or that it names. Throws `not-found` for one that
+   * is not there.
+   */
   check(file?: string): readonly FileCheck[];
   /** Keeps what there is now as a version, if all of it is right and it differs from the last one; returns it then. */
   keep(): ConfigurationVersion | undefined;

@@ -4,7 +4,15 @@ import { loadCatalogue } from '../config/catalogue.ts';
 import { parseJson } from '../config/json-text.ts';
 import { leftOutIn, withoutSecrets, withSecrets } from '../config/left-out.ts';
 import { checkAccounts } from '../config/people-file.ts';
-import { type ConfigurationPaths, filesAt, kindOf, pathsOf, placesOf, textOf } from '../config/present-files.ts';
+import {
+  type ConfigurationPaths,
+  filesAt,
+  kindOf,
+  namedPaths,
+  pathsOf,
+  placesOf,
+  textOf,
+} from '../config/present-files.ts';
 import type { Place } from '../config/settings.ts';
 import { SETTINGS, variableOf } from '../config/settings.ts';
 import { mistypedVariables } from '../config/variables.ts';
@@ -56,8 +64,12 @@ export function openConfigurations(main: string): Configurations {
 export function configurationsAt(place: Place, root: string, clock: Clock): Configurations {
   const kept = new ConfigurationVersions(stateDirectory(place.env));
   const present = () => filesAt(kept.list().at(-1)?.files ?? placesOf(pathsOf(place), catalogueOf(place, root)));
-  const checks = () =>
-    present().flatMap(({ kind, path, text }) => (text === undefined ? [] : [look(kind, path, { place, root })]));
+  const checks = () => {
+    const named: Partial<Record<FileKind, string>> = namedPaths(place);
+    const found = present().filter(({ kind, text }) => text !== undefined && named[kind] === undefined);
+    const places = [...placesOf(named, new Map()), ...found];
+    return places.map(({ kind, path }) => look(kind, path, { place, root }));
+  };
   return {
     versions: () => kept.list(),
     present,

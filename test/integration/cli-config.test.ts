@@ -231,4 +231,18 @@ describe('config check', () => {
     );
     expect(await run('config check absent.json')).toMatchObject({ code: 5, stdout: '' });
   });
+
+  it.each([
+    ['settings', 'MCP_SESSION_MANAGER_CONFIG'],
+    ['catalogue', 'MCP_SESSION_MANAGER_CATALOGUE'],
+    ['accounts', 'MCP_SESSION_MANAGER_ACCOUNTS_FILE'],
+  ])('misses the file of %s that the environment names, whatever the last version worked with', async (kind, name) => {
+    put('settings.json', { port: 1 });
+    put('catalogue.json', server('1'));
+    works();
+    expect(await run('config check')).toMatchObject({ code: 0 });
+    const { code, stdout } = await run('config check', { [name]: 'absent.json' });
+    expect(code).toBe(1);
+    expect(stdout).toMatch(new RegExp(`^PROBLEM {2}${kind} .*/absent\\.json\\n {2}.*no such file`, 'm'));
+  });
 });

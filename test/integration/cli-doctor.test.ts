@@ -125,16 +125,25 @@ describe('doctor', () => {
   });
 
   it('sees broken files of configuration, and clients that were told something else', async () => {
-    await writeFile(join(manager.stateDirectory, 'catalogue.json'), '{"servers": {}}');
+    const catalogue = join(manager.stateDirectory, 'catalogue.json');
+    await writeFile(catalogue, '{"servers": {}}');
     const settings = join(folder, 'settings.json');
     await writeFile(settings, '{');
     await run('mcp-config --write --client cursor --server filesystem');
     const { of } = await diagnosis({ MCP_SESSION_MANAGER_CONFIG: settings });
-    expect(of('configuration').map(({ status, text }) => [status, text.split(': ', 1)[0]?.split(' ', 1)[0]])).toEqual([
-      ['problem', settings],
-      ['problem', join(manager.stateDirectory, 'catalogue.json')],
+    const texts = of('configuration').map(({ status, text }) => `${status} ${text}`);
+    expect(texts).toEqual([
+      expect.stringMatching(`^problem .*${settings}.*: line 1, column 2: a closing } is missing$`),
+      expect.stringMatching(`^problem ${catalogue}: .*mcpServers`),
+      expect.stringMatching(`^problem ${catalogue}: .*servers`),
     ]);
     expect(of('clients')[0]).toMatchObject({ status: 'warning', remedy: expect.stringContaining('--client cursor') });
+  });
+
+  it('sees that a file is missing which the environment names', async () => {
+    const { of } = await diagnosis({ MCP_SESSION_MANAGER_CATALOGUE: join(folder, 'absent.json') });
+    const text = expect.stringMatching(`${join(folder, 'absent.json')}.*no such file`);
+    expect(of('configuration')).toEqual([expect.objectContaining({ status: 'problem', text })]);
   });
 
   it('asks the engine where servers run in containers', async () => {

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf } from '../../core/errors.ts';
 import { stateDirectory } from '../../core/state-directory.ts';
 import type { CliIo } from '../io.ts';
 import { launcherPath } from '../launcher.ts';
@@ -10,36 +9,23 @@ import { merge } from '../mcp-config/merge-config.ts';
 import { userFile } from '../mcp-config/user-file.ts';
 import { type Finding, ok, problem, skipped, warning } from './finding.ts';
 
+const MEND_FILE = "mend the file ('config check' looks again); 'config rollback' takes the last change back";
+
 /** What the manager was told, as far as it is in files of this machine, and what MCP clients were told here. */
 export async function checkConfiguration(io: CliIo): Promise<Finding[]> {
-  const state = stateDirectory(io.env);
-  const { MCP_SESSION_MANAGER_CONFIG: settings, MCP_SESSION_MANAGER_CATALOGUE: catalogue } = io.env;
-  const files = await Promise.all([
-    jsonFile(settings, settings !== undefined),
-    jsonFile(catalogue || join(state, 'catalogue.json'), Boolean(catalogue), 'mcpServers'),
-    jsonFile(join(state, 'accounts.json'), false, 'accounts'),
-  ]);
-  const mistyped = (await io.configurations()).mistypedVariables();
-  const wrong = [
-    ...files.flat(),
-    ...mistyped.map((text) => warning('configuration', text, 'mend its name, or unset it')),
-  ];
-  const right = ok('configuration', `the files in ${state} can be read`);
+  const configurations = await io.configurations();
+  const mistyped = configurations.mistypedVariables();
+  const wrong = configurations.check().flatMap(({ path, problems }) =>
+    problems.map((text) => {
+      if (path === undefined && mistyped.includes(text))
+        return warning('configuration', text, 'mend its name, or unset it');
+      const remedy = path === undefined ? 'mend or unset the variable: docs/configuration.md lists all' : MEND_FILE;
+      // Some say which file they mean.
+      return problem('configuration', path === undefined || text.includes(path) ? text : `${path}: ${text}`, remedy);
+    }),
+  );
+  const right = ok('configuration', `the environment and the files in ${stateDirectory(io.env)} are right`);
   return [...(wrong.length > 0 ? wrong : [right]), ...(await checkClients(io))];
-}
-
-async function jsonFile(file: string | undefined, required: boolean, section?: string): Promise<Finding[]> {
-  if (!file) return [];
-  try {
-    const value = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown> | null;
-    if (typeof value === 'object' && value !== null && (section === undefined || section in value)) return [];
-    const text = section ? `${file} has no "${section}"` : `${file} holds no JSON object`;
-    return [problem('configuration', text, 'see docs/configuration.md')];
-  } catch (error) {
-    if (!required && (error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    const remedy = "mend the file: 'config check' says what is wrong, 'config rollback' takes the last change back";
-    return [problem('configuration', `${file}: ${messageOf(error)}`, remedy)];
-  }
 }
 
 async function checkClients(io: CliIo): Promise<Finding[]> {
