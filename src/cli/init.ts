@@ -6,6 +6,7 @@ import { managerUrl } from './manager-address.ts';
 import { withProgress } from './progress.ts';
 import { isTerminal } from './screen.ts';
 import { openSession } from './session-access.ts';
+import { wordOf } from './session-table.ts';
 import type { Shell } from './shell/shell.ts';
 import { detectShell, programOf } from './shell/shell.ts';
 import { shellCode } from './shell/shell-code.ts';
@@ -56,10 +57,10 @@ export async function init(io: CliIo, options: InitOptions): Promise<number> {
 
 /** For people: the session and how its servers are. */
 function summary({ session, created }: OpenedSession): string {
-  const rows = session.servers.map(({ name, state, reason, instance }) => [
-    `  ${oneLine(name)}`,
-    state,
-    oneLine(reason ?? (instance && state === 'ready' ? instance : '')),
+  const rows = session.servers.map((server) => [
+    `  ${oneLine(server.name)}`,
+    wordOf(server),
+    oneLine(server.reason ?? (server.state === 'ready' ? (server.instance ?? '') : '')),
   ]);
   const found = created ? 'Session' : 'Your session, found again:';
   return `${found} ${session.id} in ${oneLine(session.workspace)}\n${table(rows)}`;

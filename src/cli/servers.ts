@@ -11,7 +11,7 @@ import { withProgress } from './progress.ts';
 import { type Paint, paintFor } from './screen.ts';
 import type { SessionAccess } from './session-access.ts';
 import { requireSession } from './session-access.ts';
-import { paintState } from './session-table.ts';
+import { paintState, wordOf } from './session-table.ts';
 import { oneLine } from './text.ts';
 
 /** A server may take its time to start or to stop. */
@@ -63,7 +63,7 @@ export async function stop(io: CliIo, server: string | undefined, options: AllSe
     return tell(io, [await withProgress(io, `stopping ${server}`, stopping)]);
   }
   const { servers } = await withProgress(io, 'stopping all servers', post(io, access, '/stop'));
-  io.stdout.write(`${servers.map(({ name, state }) => `${oneLine(name)}: ${state}`).join(', ')}\n`);
+  io.stdout.write(`${servers.map((server) => `${oneLine(server.name)}: ${wordOf(server)}`).join(', ')}\n`);
   return 0;
 }
 
@@ -91,10 +91,10 @@ async function change(
 
 /** Reads how `server` is from what the manager answered. */
 export function changed({ servers }: SessionView, server: ServerName, paint: Paint): Changed {
-  const { state = 'stopped', reason } = servers.find(({ name }) => name === server) ?? {};
-  const detail = reason ? `: ${oneLine(reason)}` : '';
-  const well = state !== 'failed' && state !== 'failing';
-  return { line: `${oneLine(server)}: ${paintState(state, paint)}${detail}\n`, well };
+  const found = servers.find(({ name }) => name === server) ?? { state: 'stopped', reason: undefined };
+  const detail = found.reason ? `: ${oneLine(found.reason)}` : '';
+  const well = found.state !== 'failed' && found.state !== 'failing';
+  return { line: `${oneLine(server)}: ${paintState(found, paint)}${detail}\n`, well };
 }
 
 /** Writes how they are, when nothing else is on the screen; exit code 1 if one is not well. */

@@ -24,24 +24,27 @@ function row(session: SessionView, now: number, paint: Paint): string[] {
     duration(now - createdAt),
     duration(deadline - now),
     String(connections),
-    servers.map((server) => `${oneLine(server.name)}:${stateOf(server, paint)}`).join(' ') || '-',
+    servers.map((server) => `${oneLine(server.name)}:${paintState(server, paint)}`).join(' ') || '-',
     oneLine(workspace),
   ];
 }
 
-const stateOf = ({ state, unconfigured }: ServerView, paint: Paint): string =>
-  unconfigured ? 'unconfigured' : paintState(state, paint);
-
-function trouble({ id }: SessionView, { name, state, reason, unconfigured }: ServerView, paint: Paint): string[] {
+function trouble({ id }: SessionView, server: ServerView, paint: Paint): string[] {
+  const { name, reason, unconfigured } = server;
   if (reason === undefined || unconfigured) return [];
   const short = oneLine(reason);
   const why = short.length > REASON ? `${short.slice(0, REASON)}...` : short;
-  return [`${id} ${oneLine(name)} ${paintState(state, paint)}: ${why}\n`];
+  return [`${id} ${oneLine(name)} ${paintState(server, paint)}: ${why}\n`];
 }
 
+/** How people read it: nothing has failed where the terminal has set nothing for a server. */
+export const wordOf = ({ state, unconfigured }: Pick<ServerView, 'state' | 'unconfigured'>): string =>
+  unconfigured ? 'unconfigured' : oneLine(state);
+
 /** Green runs, red needs somebody, yellow needs time. */
-export function paintState(state: ServerView['state'], paint: Paint): string {
+export function paintState(server: Parameters<typeof wordOf>[0], paint: Paint): string {
+  const state = wordOf(server);
   if (state === 'ready') return paint('green', state);
   if (state === 'failed' || state === 'failing') return paint('red', state);
-  return state === 'starting' || state === 'pending' ? paint('yellow', state) : oneLine(state);
+  return state === 'starting' || state === 'pending' ? paint('yellow', state) : state;
 }

@@ -63,7 +63,7 @@ function row(server: ServerView, now: number, paint: Paint): string[] {
     server.cpuSeconds === undefined ? undefined : `${server.cpuSeconds.toFixed(2)}s`,
     last && `${last} ago`,
   ];
-  return [oneLine(server.name), paintState(server.state, paint), ...cells.map((cell) => oneLine(cell ?? '-'))];
+  return [oneLine(server.name), paintState(server, paint), ...cells.map((cell) => oneLine(cell ?? '-'))];
 }
 
 /** Why a server does not run, and the end of what it wrote to stderr. */

@@ -36,7 +36,8 @@ describe('init', () => {
   it('makes the session, exports it and tells the reader of its servers, never of its token', async () => {
     manager.servers = [
       { name: 'filesystem', state: 'ready', instance: '4711' },
-      { name: 'proxmox', state: 'failed', reason: 'PROXMOX_HOST is not set:\nset it' },
+      { name: 'proxmox', state: 'failed', unconfigured: true, reason: 'PROXMOX_HOST is not set:\nset it' },
+      { name: 'search', state: 'failed', reason: 'it ended' },
     ];
     const { code, stdout, stderr } = await run('init --shell bash');
     expect(code).toBe(0);
@@ -47,7 +48,8 @@ describe('init', () => {
     expect(stdout).not.toContain('MCP_SESSION_ID');
     expect(stdout).toContain('[ "$$" = 50 ]');
     expect(stderr).toBe(
-      `Session ${id} in ${folder}\n  filesystem  ready   4711\n  proxmox     failed  PROXMOX_HOST is not set: set it\n`,
+      `Session ${id} in ${folder}\n  filesystem  ready         4711\n  proxmox     unconfigured  PROXMOX_HOST is not set: set it\n` +
+        '  search      failed        it ended\n',
     );
   });
 
@@ -134,6 +136,7 @@ describe('status', () => {
         lastActivityAt: now - 5_000,
       },
       { name: 'proxmox', state: 'failed', reason: 'PROXMOX_HOST is not set', stderr: 'line 1\nline 2\x1b[31m\n' },
+      { name: 'search', state: 'failed', unconfigured: true, reason: 'SEARCH_KEY is not set' },
     ];
     await run('init --shell bash');
     const { code, stdout } = await run('status');
@@ -142,6 +145,7 @@ describe('status', () => {
     expect(lines[0]).toMatch(/^SERVER +STATE +INSTANCE +UPTIME +MEMORY +CPU +LAST ACTIVITY$/);
     expect(lines[1]).toMatch(/^filesystem +ready +4711 +1m \d+s +50\.0 MiB +1\.23s +\d+s ago$/);
     expect(lines[2]).toMatch(/^proxmox +failed( +-){5}$/);
+    expect(lines[3]).toMatch(/^search +unconfigured( +-){5}$/);
     expect(stdout).toContain(`session ${onlySession().id}, workspace ${folder}, 0 connections, ends in`);
     expect(stdout).toContain('proxmox: PROXMOX_HOST is not set\n  | line 1\n  | line 2?[31m\n');
   });
