@@ -25,6 +25,7 @@ import { MeasuredStore } from '../store/measured-store.ts';
 import { RedisOperations } from '../store/redis/operations.ts';
 import { RedisStore } from '../store/redis/store.ts';
 import { PromGatewayMeter } from '../telemetry/metrics/gateway-meter.ts';
+import { LoopLateness } from '../telemetry/metrics/loop-lateness.ts';
 import { Metrics, type ProcessRole } from '../telemetry/metrics/metrics.ts';
 import { PromSessionMeter } from '../telemetry/metrics/session-meter.ts';
 import { toolNames } from '../telemetry/metrics/tool-names.ts';
@@ -100,7 +101,7 @@ export async function assemble(
     version,
     metrics,
     sessionMeter,
-    gatewayMeter: new PromGatewayMeter(metrics, tools),
+    gatewayMeter: new PromGatewayMeter(metrics, tools, held.use(new LoopLateness())),
     ...(traces ? { traces } : {}),
   };
 }

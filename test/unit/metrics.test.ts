@@ -49,7 +49,7 @@ describe('metrics', () => {
 
   test('a tool that is called for the first time, and fails, adds to a series that was there', async () => {
     const metrics = made('gateway');
-    const meter = new PromGatewayMeter(metrics, new Map([['read_file', 'read_file']]));
+    const meter = new PromGatewayMeter(metrics, new Map([['read_file', 'read_file']]), { at: () => 0 });
     const failed = 'mcp_tool_calls_total{error_type="internal"}';
     expect(await metrics.show()).toContain(`${failed} 0\n`);
     meter.operation('tools/call', 'read_file', '2025-11-25', performance.now()).end('internal');
@@ -59,6 +59,30 @@ describe('metrics', () => {
     expect(text).toContain(
       'mcp_server_operation_duration_seconds_count{mcp_method_name="tools/call",gen_ai_tool_name="read_file",error_type="internal",mcp_protocol_version="2025-11-25"} 1\n',
     );
+  });
+
+  test('what a request and its answer waited for the event loop is time that the gateway adds', async () => {
+    const metrics = made('gateway');
+    let late = 300;
+    const meter = new PromGatewayMeter(metrics, new Map(), { at: () => late });
+    const arrivedAt = performance.now();
+    const operation = meter.operation('ping', undefined, '2025-11-25', arrivedAt);
+    late = 0;
+    operation.posted();
+    operation.returned();
+    operation.end();
+    const sum = async () => Number(/^mcp_gateway_added_seconds_sum (.+)$/m.exec(await metrics.show())?.[1]);
+    const first = await sum();
+    expect(first).toBeGreaterThanOrEqual(0.3);
+    late = 1e6;
+    const answered = meter.operation('ping', undefined, '2025-11-25', arrivedAt);
+    late = 0;
+    answered.posted();
+    late = 1e9; // no answer comes before its request has gone
+    answered.returned();
+    answered.end();
+    expect(await sum()).toBeGreaterThanOrEqual(first + 1000);
+    expect(await sum()).toBeLessThan(first + 1e6);
   });
 
   test('series go up, are set, are taken away; what is known is set when it is shown', async () => {

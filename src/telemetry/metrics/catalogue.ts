@@ -93,7 +93,7 @@ export const METRICS = {
   ),
   mcp_gateway_added_seconds: histogram(
     GATEWAY,
-    'Time of a request in the gateway itself, on both ways, without that of the host and of held requests, seconds',
+    "Time of a request in the gateway itself, on both ways, its wait for the event loop included; without the host's and that of held requests, seconds",
     ADDED_SECONDS,
   ),
   mcp_gateway_held_requests: gauge(

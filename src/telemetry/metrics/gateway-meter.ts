@@ -10,7 +10,7 @@ import type {
 } from '../../core/meter.ts';
 import { METRICS } from './catalogue.ts';
 import type { CounterSeries, GaugeSeries, Metrics } from './metrics.ts';
-import { OperationSeries } from './operation-series.ts';
+import { type Lateness, OperationSeries } from './operation-series.ts';
 
 /** What a gateway counts of its clients, its links and the people who log in. */
 export class PromGatewayMeter implements GatewayMeter, LoginMeter {
@@ -22,10 +22,10 @@ export class PromGatewayMeter implements GatewayMeter, LoginMeter {
   readonly #links: GaugeSeries;
 
   /** @param tools what clients call -> the tool's name */
-  constructor(metrics: Metrics, tools: ReadonlyMap<string, string>) {
+  constructor(metrics: Metrics, tools: ReadonlyMap<string, string>, loop: Lateness) {
     this.#metrics = metrics;
     const versions = METRICS.mcp_connections_opened_total.labels.mcp_protocol_version;
-    this.#operations = new OperationSeries(metrics, tools, versions);
+    this.#operations = new OperationSeries(metrics, tools, versions, loop);
     this.#held = metrics.gauge('mcp_gateway_held_requests');
     const lookup = (result: LookupResult) => metrics.counter('mcp_session_lookups_total', { result });
     this.#lookups = { alive: lookup('alive'), over: lookup('over'), lost: lookup('lost'), unknown: lookup('unknown') };

@@ -1,10 +1,14 @@
 import type { ErrorType, Operation } from '../../core/meter.ts';
 import { OTHER } from './label-values.ts';
+import type { LoopLateness } from './loop-lateness.ts';
 import type { CounterSeries, HistogramSeries, Metrics } from './metrics.ts';
 import { ERROR_TYPES, METHODS } from './operation-labels.ts';
 
 const CALL = 'tools/call';
 const KNOWN: ReadonlySet<string> = new Set(METHODS);
+
+/** What says how long something has waited for the event loop. */
+export type Lateness = Pick<LoopLateness, 'at'>;
 
 /** Series by what became of an operation; empty: it went well. */
 type ByError<Series> = Map<ErrorType | '', Series>;
@@ -20,13 +24,15 @@ export class OperationSeries {
   readonly #kinds = new Map<string, Kind>();
   readonly #calls: ByError<CounterSeries>;
   readonly #added: HistogramSeries;
+  readonly #loop: Lateness;
 
   /**
    * @param tools what clients call -> the tool's name
    * @param versions protocol revisions
    */
-  constructor(metrics: Metrics, tools: ReadonlyMap<string, string>, versions: readonly string[]) {
+  constructor(metrics: Metrics, tools: ReadonlyMap<string, string>, versions: readonly string[], loop: Lateness) {
     this.#metrics = metrics;
+    this.#loop = loop;
     this.#tools = tools;
     this.#versions = new Set(versions);
     const calls = (error: ErrorType | '') => metrics.counter('mcp_tool_calls_total', { error_type: error });
@@ -44,7 +50,7 @@ export class OperationSeries {
       kind = new Kind(this.#metrics, labels, method === CALL ? this.#calls : undefined);
       this.#kinds.set(key, kind);
     }
-    return new TimedOperation(kind, this.#added, arrivedAt);
+    return new TimedOperation(kind, this.#added, this.#loop, arrivedAt);
   }
 }
 
@@ -79,18 +85,25 @@ class Kind {
 class TimedOperation implements Operation {
   readonly #kind: Kind;
   readonly #added: HistogramSeries;
+  readonly #loop: Lateness;
   readonly #arrivedAt: number;
+  /** Before the gateway got to the request. */
+  readonly #late: number;
   #error: ErrorType | '' = '';
   #waited = 0;
   /** In this gateway, on the way to the host, milliseconds; undefined: it has not gone there. */
   #before: number | undefined;
+  #postedAt = 0;
+  /** When the answer was here, whether or not the gateway got to it then. */
   #returnedAt: number | undefined;
   #ended = false;
 
-  constructor(kind: Kind, added: HistogramSeries, arrivedAt: number) {
+  constructor(kind: Kind, added: HistogramSeries, loop: Lateness, arrivedAt: number) {
     this.#kind = kind;
     this.#added = added;
+    this.#loop = loop;
     this.#arrivedAt = arrivedAt;
+    this.#late = loop.at(arrivedAt);
   }
 
   waited(ms: number): void {
@@ -98,11 +111,14 @@ class TimedOperation implements Operation {
   }
 
   posted(): void {
-    this.#before ??= performance.now() - this.#arrivedAt - this.#waited;
+    if (this.#before !== undefined) return;
+    this.#postedAt = performance.now();
+    this.#before = this.#late + this.#postedAt - this.#arrivedAt - this.#waited;
   }
 
   returned(): void {
-    this.#returnedAt = performance.now();
+    const now = performance.now();
+    this.#returnedAt = Math.max(this.#postedAt, now - this.#loop.at(now));
   }
 
   failing(error: ErrorType): void {

@@ -1,0 +1,41 @@
+const EVERY_MS = 10;
+/** Less is a timer's own way of being late. */
+const LATE_MS = 5;
+
+/**
+ * How late the event loop is: what it gets to has lain in a socket meanwhile, and nobody noted when it came. Told by a timer that is
+ * due each 10 ms and late by as much. It knows the longest that anything can have waited, not how long each thing did.
+ */
+export class LoopLateness implements Disposable {
+  readonly #timer: NodeJS.Timeout;
+  #dueAt = performance.now() + EVERY_MS;
+  /** Of this turn of the loop: sockets come right after timers, immediates after them. */
+  #late = 0;
+
+  constructor() {
+    this.#timer = setInterval(() => this.#strike(), EVERY_MS).unref();
+  }
+
+  /**
+   * How long what the loop got to at `now` has waited for it at the most, milliseconds. Up to 10 ms of it are not seen.
+   * @param now `performance.now()`, of this turn of the loop
+   */
+  at(now: number): number {
+    return Math.max(this.#late, now - this.#dueAt, 0);
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+
+  #strike(): void {
+    const now = performance.now();
+    const late = now - this.#dueAt;
+    this.#dueAt = now + EVERY_MS;
+    if (late < LATE_MS) return;
+    this.#late = late;
+    setImmediate(() => {
+      this.#late = 0;
+    });
+  }
+}
