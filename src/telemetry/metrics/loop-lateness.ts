@@ -4,7 +4,8 @@ const LATE_MS = 5;
 
 /**
  * How late the event loop is: what it gets to has lain in a socket meanwhile, and nobody noted when it came. Told by a timer that is
- * due each 10 ms and late by as much. It knows the longest that anything can have waited, not how long each thing did.
+ * due each 10 ms and late by as much. It knows the longest that anything can have waited, not how long each thing did. The first
+ * request of a connection waits to be accepted, too, which this does not see: balancers keep their connections.
  */
 export class LoopLateness implements Disposable {
   readonly #timer: NodeJS.Timeout;
