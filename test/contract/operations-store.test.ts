@@ -14,7 +14,7 @@ import { RedisServer } from '../support/redis.ts';
 import { RedisCluster } from '../support/redis-cluster.ts';
 import { requires } from '../support/requires.ts';
 import { operationsStoreContract } from './operations-store.ts';
-import { pairInFile, pairOn } from './pairs.ts';
+import { PATIENCE_MS, pairInFile, pairOn } from './pairs.ts';
 
 const embedded = () => pairInFile((options) => new EmbeddedOperations(options));
 const redis = (starting: Promise<RedisServer | RedisCluster>) =>
@@ -66,7 +66,7 @@ requires('redis')('redis operations', () => {
 
   it('keep the last events only', async () => {
     await using server = await RedisServer.start();
-    await using store = new RedisOperations({ url: server.url, clock: systemClock });
+    await using store = new RedisOperations({ url: server.url, clock: systemClock, commandTimeoutMs: PATIENCE_MS });
     for (let at = 0; at < 12_000; at += 100)
       await Promise.all(Array.from({ length: 100 }, (_, n) => store.record({ ...EVENT, at: at + n })));
     const { items } = await store.events({ limit: 20_000 });
@@ -77,7 +77,7 @@ requires('redis')('redis operations', () => {
 
   it('say so when Redis is out of reach', async () => {
     const server = await RedisServer.start();
-    await using store = new RedisOperations({ url: server.url, clock: systemClock });
+    await using store = new RedisOperations({ url: server.url, clock: systemClock, commandTimeoutMs: PATIENCE_MS });
     await store.mark('m', 60_000);
     await server.kill();
     const calls: ((store: OperationsStore) => Promise<unknown>)[] = [
@@ -91,7 +91,7 @@ requires('redis')('redis operations', () => {
       (it) => it.mark('m', 1000),
       (it) => it.marked('m'),
     ];
-    for (const call of calls) await expect(call(store)).rejects.toMatchObject({ code: 'store.unavailable' });
+    await Promise.all(calls.map((call) => expect(call(store)).rejects.toMatchObject({ code: 'store.unavailable' })));
     await server[Symbol.asyncDispose]();
   });
 });

@@ -149,11 +149,13 @@ function countSuite(stores: Stores, pass: Pass): void {
   it('count all hits of the window that began with the first, wherever they come in', async () => {
     const [a, b] = stores();
     const key = `login:${newNonce()}:{x}`;
-    expect(await a.hit(key, 200)).toBe(1);
-    expect(await b.hit(key, 200)).toBe(2);
-    expect(await a.hit(`${key}2`, 200)).toBe(1);
+    expect(await a.hit(key, 60_000)).toBe(1);
+    expect(await b.hit(key, 60_000)).toBe(2);
+    expect(await a.hit(`${key}2`, 60_000)).toBe(1);
+    const short = `${key}3`;
+    for (const store of [a, b]) await store.hit(short, 200);
     await pass(250);
-    expect(await b.hit(key, 200)).toBe(1);
+    expect(await b.hit(short, 60_000)).toBe(1);
   });
 
   it('begin anew when they are cleared', async () => {
@@ -168,8 +170,9 @@ function countSuite(stores: Stores, pass: Pass): void {
     const [a, b] = stores();
     const key = newNonce();
     expect(await b.marked(key)).toBe(false);
-    await a.mark(key, 200);
+    await a.mark(key, 60_000);
     expect(await b.marked(key)).toBe(true);
+    await a.mark(key, 200);
     await pass(250);
     expect(await b.marked(key)).toBe(false);
     await a.mark(key, 200);

@@ -2,8 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
+import type { RedisOptions } from '../../src/store/redis/connection.ts';
 import type { RedisServer } from '../support/redis.ts';
 import type { RedisCluster } from '../support/redis-cluster.ts';
+
+/** Above any stall of the machine: Redis is there all along, and is to be waited for, milliseconds. */
+export const PATIENCE_MS = 10_000;
 
 /** Two handles on the same data, as two replicas have, and the time by which it expires. */
 export interface Pair<Handle> extends AsyncDisposable {
@@ -39,10 +43,10 @@ export async function pairInFile<Handle extends AsyncDisposable>(
 /** On a server of its own, which ends with them. */
 export async function pairOn<Handle extends AsyncDisposable>(
   starting: Promise<RedisServer | RedisCluster>,
-  open: (options: { url: string; clock: Clock }) => Handle,
+  open: (options: RedisOptions) => Handle,
 ): Promise<Pair<Handle>> {
   const server = await starting;
-  const options = { url: server.url, clock: systemClock };
+  const options = { url: server.url, clock: systemClock, commandTimeoutMs: PATIENCE_MS };
   const stores = [open(options), open(options)] as const;
   return {
     stores,
