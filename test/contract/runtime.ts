@@ -36,8 +36,8 @@ export function specOf(labels: Partial<InstanceLabels> = {}, workspace = '/'): I
   return { labels: { ...LABELS, ...labels }, workspace };
 }
 
-/** What is sent to the address of a Pod that is gone may just vanish, milliseconds. */
-const SILENCE_MS = 2000;
+/** What is sent to the address of a Pod that is gone may just vanish: above any stall of the machine, milliseconds. */
+const SILENCE_MS = 10_000;
 
 /** True if something accepts connections at `endpoint`. */
 export async function accepts(endpoint: Endpoint): Promise<boolean> {
@@ -180,7 +180,12 @@ function starting(place: () => RuntimePlace, start: Start): void {
   it('gives the last lines of the log', async () => {
     const runtime = place().runtime();
     const { id } = await start(runtime);
-    expect(await collect(runtime.logs(id, {}))).toContain(`incarnation ${LABELS.incarnation}`);
+    // Written before it listened, and in the engine's hands a moment later.
+    const lines = await eventually('its last line is there', async () => {
+      const said = await collect(runtime.logs(id, {}));
+      return said.at(-1) === 'behaviour good' ? said : undefined;
+    });
+    expect(lines).toContain(`incarnation ${LABELS.incarnation}`);
     expect(await collect(runtime.logs(id, { tail: 1 }))).toEqual(['behaviour good']);
     expect(await collect(runtime.logs(id, { tail: 0 }))).toEqual([]);
   });
