@@ -1,4 +1,13 @@
-import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  type Stats,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -442,22 +451,33 @@ describe('a terminal that closes', () => {
   });
 });
 
-/** Every file, directory and socket below. */
-function* below(path: string): Generator<string> {
-  yield path;
-  if (lstatSync(path).isDirectory()) for (const name of readdirSync(path)) yield* below(join(path, name));
+interface Found {
+  readonly path: string;
+  readonly stat: Stats;
+  /** What is in it, in Latin-1, if it is a file. */
+  readonly text: string;
 }
 
+/** Every file, directory and socket below. */
+function below(path: string): Found[] {
+  const stat = lstatSync(path);
+  const found = { path, stat, text: stat.isFile() ? readFileSync(path, 'latin1') : '' };
+  return stat.isDirectory() ? [found, ...readdirSync(path).flatMap((name) => below(join(path, name)))] : [found];
+}
+
+/** The same of several, looked at again if something went away under the reader: a session's directories, a file on its way. */
+const allBelow = (...paths: string[]) => eventually('all is looked at', async () => paths.flatMap(below));
+
 describe('at the end of it all', () => {
-  it('[attack.11] every file and directory is private', () => {
-    const found = [...below(manager.state), ...below(manager.runtimeRoot)];
-    expect(found.some((path) => path.endsWith('.sock'))).toBe(true);
+  it('[attack.11] every file and directory is private', async () => {
+    const found = await allBelow(manager.state, manager.runtimeRoot);
+    expect(found.some(({ path }) => path.endsWith('.sock'))).toBe(true);
     // The test itself made the catalogue; Node makes the cache, of code that is no secret, inside of a directory that is closed.
     const others = ['catalogue.json', 'compile-cache'].map((name) => join(manager.state, name));
-    const ours = found.filter((path) => !others.some((other) => path === other || path.startsWith(`${other}/`)));
+    const ours = found.filter(({ path }) => !others.some((other) => path === other || path.startsWith(`${other}/`)));
     // Whoever connects to a socket must get through its directory first.
-    const open = ours.filter((path) => !lstatSync(path).isSocket() && (lstatSync(path).mode & 0o077) !== 0);
-    expect(open).toEqual([]);
+    const open = ours.filter(({ stat }) => !stat.isSocket() && (stat.mode & 0o077) !== 0);
+    expect(open.map(({ path }) => path)).toEqual([]);
   });
 
   it('[attack.7] no probe and no error shows an id', async () => {
@@ -479,16 +499,13 @@ describe('at the end of it all', () => {
     const text = 'a payload that nobody is to see';
     expect(textIn(await mine.post(callTool(1, 'echo', { text })))).toBe(text);
     expect(manager.log).toContain('"level":"debug"');
-    const files = [...below(manager.runtimeRoot)].filter((path) => lstatSync(path).isFile());
-    const logs = files.filter((path) => !path.endsWith('.calls')); // hashes
+    const files = (await allBelow(manager.runtimeRoot)).filter(({ stat }) => stat.isFile());
+    const logs = files.filter(({ path }) => !path.endsWith('.calls')); // hashes
     expect(logs.length).toBeGreaterThan(0);
-    for (const written of [manager.log, ...logs.map((path) => readFileSync(path, 'latin1'))]) {
+    for (const written of [manager.log, ...logs.map((log) => log.text)]) {
       for (const secret of [...secrets, text]) expect(written.includes(secret), secret.slice(0, 8)).toBe(false);
     }
-    for (const log of [
-      manager.log,
-      ...logs.filter((path) => path.endsWith('.log')).map((path) => readFileSync(path, 'utf8')),
-    ])
+    for (const log of [manager.log, ...logs.filter(({ path }) => path.endsWith('.log')).map((log) => log.text)])
       expect(log).not.toContain('\x1b');
     const key = readFileSync(join(manager.state, 'key'));
     const hidden = [
@@ -499,8 +516,8 @@ describe('at the end of it all', () => {
       key.toString('hex'),
       manager.credential,
     ];
-    for (const path of [...below(manager.state)].filter((each) => lstatSync(each).isFile()))
+    for (const { path, text: written } of await allBelow(manager.state))
       if (!['key', 'credential', 'catalogue.json'].includes(path.slice(manager.state.length + 1)))
-        for (const secret of hidden) expect(readFileSync(path, 'latin1').includes(secret), path).toBe(false);
+        for (const secret of hidden) expect(written.includes(secret), path).toBe(false);
   });
 });

@@ -93,10 +93,8 @@ describe('whoever logs in', () => {
   it('[people.log] writes no lines of their own into the log, and no secrets', async () => {
     const forged = 'x"}\n{"level":"info","message":"all is well","actor":"admin\u001b[2J\u009b31m';
     expect((await login(forged, 'hunter2hunter2')).status).toBe(401);
-    for (const line of manager.log
-      .trim()
-      .split('\n')
-      .filter((one) => one.startsWith('{')))
+    const lines = manager.log.split('\n').slice(0, -1); // the last may not be whole yet
+    for (const line of lines.filter((one) => one.startsWith('{')))
       expect(JSON.parse(line)).not.toMatchObject({ message: 'all is well' });
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
     expect(manager.log).not.toMatch(/[\x1b\x80-\x9f]/);
