@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -15,8 +14,8 @@ import { exchange, type Leaving, type WireAnswer } from './fuzz-wire.ts';
 
 /** A server that runs in its host. */
 const QUIET = fileURLToPath(new URL('../fakes/servers/echo-module.ts', import.meta.url));
-/** `FUZZ_SEED` repeats a run, `FUZZ_RUNS` is how many inputs of each kind there are. */
-const SEED = Number(process.env.FUZZ_SEED ?? randomInt(2 ** 31));
+/** The same inputs in each run; others with `FUZZ_SEED`. `FUZZ_RUNS` is how many inputs of each kind there are. */
+const SEED = Number(process.env.FUZZ_SEED ?? 1);
 const RUNS = Number(process.env.FUZZ_RUNS ?? 300);
 /** What the heap may grow by, with all caches warm, bytes: an input that leaves something behind does so hundreds of times. */
 const GROWTH = 16 * 2 ** 20;

@@ -37,7 +37,7 @@ requires('docker')('an image that somebody else has made', () => {
   it('[attack.14] chooses neither user nor program nor mounts, and is not taken for another instance', async () => {
     const instance = await place
       .runtime('good', { image })
-      .start(specOf({}, place.workspace), AbortSignal.timeout(20_000));
+      .start(specOf({}, place.workspace), AbortSignal.timeout(60_000));
     const { Config, HostConfig, Mounts } = await place.docker.getContainer(instance.name).inspect();
     expect(Config.Image).toBe(image);
     const { uid, gid } = lstatSync(place.workspace);
