@@ -161,7 +161,7 @@ describe('[admin.fuzz] what the document allows to be asked', () => {
         if (answer.status >= 400 && answer.status !== 431)
           expect(answer.json, where).toMatchObject({ error: { code: expect.any(String) } });
       }),
-      { numRuns: Number(process.env.FUZZ_RUNS ?? 400), endOnFailure: true },
+      { seed: Number(process.env.FUZZ_SEED ?? 1), numRuns: Number(process.env.FUZZ_RUNS ?? 400), endOnFailure: true },
     );
     expect(server.plane.log.warnings.filter((warning) => warning === 'request failed')).toEqual([]);
   }, 120_000);

@@ -14,7 +14,7 @@ describe('the deployment in a simulation', () => {
     expect(violations).toEqual([]);
   });
 
-  it.runIf(SEED === undefined)(`keeps its promises with ${SEEDS} seeds`, { timeout: 600_000 }, async () => {
+  it.runIf(SEED === undefined)(`keeps its promises with ${SEEDS} seeds`, { timeout: 1_800_000 }, async () => {
     const reached = new Set<string>();
     const failed: string[] = [];
     for (let seed = 0; seed < SEEDS; seed++) {
