@@ -52,12 +52,14 @@ describe('login', () => {
   });
 
   it('asks at a terminal, and does not show what is typed', async () => {
-    const raw: boolean[] = [];
-    const stdin = Object.assign(new PassThrough(), { isTTY: true, setRawMode: (on: boolean) => void raw.push(on) });
+    // What is typed is shown until the terminal is told not to.
+    const seen: unknown[] = [];
+    const stdin = Object.assign(new PassThrough(), { isTTY: true, setRawMode: (on: boolean) => void seen.push(on) });
+    const stderr = new PassThrough().on('data', (text: Buffer) => seen.push(String(text)));
     stdin.write('wrong\x7f\x7f\x7f\x7f\x7f');
     stdin.write(`${PASSWORD}\r`);
-    const { code, stdout, stderr } = await run('login', '', { stdin });
-    expect({ code, stderr, raw }).toEqual({ code: 0, stderr: 'Password: \n', raw: [true, false] });
+    const { code, stdout } = await run('login', '', { stdin, stderr });
+    expect({ code, seen }).toEqual({ code: 0, seen: [true, 'Password: ', false, '\n'] });
     expect(stdout).not.toContain(PASSWORD);
     expect(manager.requests('POST', '/admin/api/login')[0]?.body).toEqual({ username: 'admin', password: PASSWORD });
   });

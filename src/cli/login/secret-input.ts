@@ -44,8 +44,8 @@ async function piped(stdin: Readable): Promise<string> {
 
 /** Reads a line key by key, since the terminal itself would show it. */
 async function typed(io: CliIo, stdin: Keyboard, prompt: string): Promise<string> {
+  stdin.setRawMode?.(true); // before anybody is asked: what is typed in between would be shown
   io.stderr.write(prompt);
-  stdin.setRawMode?.(true);
   stdin.setEncoding('utf8');
   let line = '';
   try {
