@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openProcessTable } from '../../src/os/open-process-table.ts';
 
 export interface TerminalOptions {
   /** Program and arguments; it leads the terminal. */
@@ -50,8 +51,14 @@ export class TmuxTerminal implements Disposable {
     return this.#tmux('capture-pane', '-p', '-J');
   }
 
+  /** Ends it at once: on the SIGHUP of a terminal that goes, shells write their histories into what is removed next. */
   [Symbol.dispose](): void {
     try {
+      const { pid } = this;
+      const table = openProcessTable();
+      if (table.identity(pid)) process.kill(pid, 'SIGKILL');
+      for (const moment = new Int32Array(new SharedArrayBuffer(4)); table.identity(pid); )
+        Atomics.wait(moment, 0, 0, 5);
       this.#tmux('kill-server');
     } catch {
       // It ended with its last program.
