@@ -224,7 +224,7 @@ describe('the end', () => {
       env: { ...process.env, ...manager.env },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
-    const exited = once(child, 'exit');
+    const ended = once(child, 'close'); // all that it wrote has been read
     let out = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       out += text;
@@ -234,7 +234,7 @@ describe('the end', () => {
     child.stdin.write(`${JSON.stringify(call(1))}\n`);
     await eventually('the call', async () => posts('tools/call').length === 1);
     child.kill(signal);
-    expect((await exited)[0]).toBe(0);
+    expect((await ended)[0]).toBe(0);
     expect(JSON.parse(out.trim().split('\n').at(-1) ?? '')).toMatchObject({ id: 1, error: { code: -33017 } });
     expect(mcp.connections.size).toBe(0);
   });

@@ -28,7 +28,7 @@ async function egress(env: NodeJS.ProcessEnv = {}) {
     },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  const exit = once(child, 'exit').then(([code]) => code as number | null);
+  const exit = once(child, 'close').then(([code]) => code as number | null); // all that it said has been read
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (chunk) => {
     stderr += chunk;
@@ -37,14 +37,16 @@ async function egress(env: NodeJS.ProcessEnv = {}) {
     child.kill('SIGKILL');
     await exit;
   });
-  return { child, exit, stderr: () => stderr, socket, root };
+  /** Its URL, once it says that it is ready: the socket is there a moment before anybody listens on it. */
+  const ready = () => eventually('it is ready', async () => /"url":"([^"]+)"/.exec(stderr)?.[1]);
+  return { child, exit, stderr: () => stderr, ready, socket, root };
 }
 
 it('serves instances until it is asked to end, and shows what it did', async () => {
-  const { child, exit, stderr, socket, root } = await egress();
+  const { child, exit, stderr, ready, socket, root } = await egress();
   const { port } = await target((one) => void one.pipe(one));
   const authority = `127.0.0.1:${port}`;
-  await eventually('it listens', async () => existsSync(socket));
+  await ready();
   expect(statSync(dirname(socket)).mode & 0o7777).toBe(0o2750);
   expect(await refused(socket, authority, basic(instance(['other.test:1'])))).toMatch(/^HTTP\/1\.1 403 /);
   const open = await connected(socket, authority, instance([authority]));
@@ -63,8 +65,8 @@ it('serves instances until it is asked to end, and shows what it did', async () 
 
 it('answers probes and shows its figures', async () => {
   const port = await freePort();
-  const { socket, stderr } = await egress({ MCP_SESSION_MANAGER_METRICS_PORT: String(port) });
-  const url = await eventually('it is ready', async () => /"url":"([^"]+)"/.exec(stderr())?.[1]);
+  const { socket, ready } = await egress({ MCP_SESSION_MANAGER_METRICS_PORT: String(port) });
+  const url = await ready();
   expect(await refused(socket, 'a.test:1')).toMatch(/^HTTP\/1\.1 407 /);
   const get = (path: string) => fetch(`${url}${path}`);
   expect((await get('/livez')).status).toBe(200);
@@ -84,10 +86,10 @@ it('answers probes and shows its figures', async () => {
 
 it('counts connections, what went over them, and what was refused', async () => {
   const port = await freePort();
-  const { socket } = await egress({ MCP_SESSION_MANAGER_METRICS_PORT: String(port) });
+  const { socket, ready } = await egress({ MCP_SESSION_MANAGER_METRICS_PORT: String(port) });
   const { port: echo } = await target((one) => void one.pipe(one));
   const authority = `127.0.0.1:${echo}`;
-  await eventually('it listens', async () => existsSync(socket));
+  await ready();
   expect(await refused(socket, authority, basic(instance(['other.test:1'])))).toMatch(/^HTTP\/1\.1 403 /);
   const open = await connected(socket, authority, instance([authority]));
   const first = await shownAt(port);
