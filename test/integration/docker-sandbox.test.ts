@@ -8,6 +8,7 @@ import { HttpHostControl } from '../../src/link/http-host-control.ts';
 import { LABEL } from '../../src/runtime/labels.ts';
 import { specOf } from '../contract/runtime.ts';
 import { type DockerPlace, entryOf, openDockerPlace } from '../support/docker-place.ts';
+import { eventually } from '../support/eventually.ts';
 import { execIn } from '../support/exec-in.ts';
 import { requires } from '../support/requires.ts';
 
@@ -183,7 +184,7 @@ requires('docker')('the sandbox of an instance', () => {
     };
     await new HttpHostControl().configure(instance.endpoint, SECRET, assignment, never);
     const made = join(place.workspace, 'made.txt');
-    await expect.poll(() => lstat(made)).toMatchObject(DEVELOPER);
+    expect(await eventually('the server has made its file', () => lstat(made))).toMatchObject(DEVELOPER);
     const { name } = instance;
     expect(await execIn(place.docker, name, ['cat', '/config/settings.json'])).toContain(SECRET);
     expect(JSON.stringify(await inspect(instance))).not.toContain(SECRET);

@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { LinuxProcessTable } from '../../src/os/linux-process-table.ts';
 import type { ProcessTable } from '../../src/os/process-table.ts';
 import { PsProcessTable } from '../../src/os/ps-process-table.ts';
+import { eventually } from '../support/eventually.ts';
 import { requires } from '../support/requires.ts';
 
 const children: ChildProcess[] = [];
@@ -38,7 +39,7 @@ function tests(open: () => ProcessTable): void {
     const zombie = open().identity(Number(said));
     expect(zombie && open().isAlive(zombie)).toBe(true);
     process.kill(Number(said), 'SIGKILL');
-    await expect.poll(() => zombie && open().isAlive(zombie)).toBe(false);
+    await eventually('it is gone', async () => zombie && !open().isAlive(zombie));
     expect(open().identity(Number(said))).toBeUndefined();
     expect(open().usage([Number(said)])).toEqual({ cpuSeconds: 0, memoryBytes: 0, pids: 0 });
   });
@@ -112,7 +113,7 @@ requires('tmux')('a process on a terminal', () => {
     const [pid, tty] = tmux('new-session', '-d', '-P', '-F', '#{pane_pid} #{pane_tty}', 'sleep 1000; true').split(' ');
     try {
       const child = () => open().descendants(Number(pid)).at(-1) ?? 0;
-      await expect.poll(child).toBeGreaterThan(0);
+      await eventually('the shell has begun it', async () => child() > 0);
       expect(open().tty(child())).toBe(tty);
       expect(open().leader(child())?.pid).toBe(Number(pid));
     } finally {
