@@ -133,10 +133,18 @@ describe('what operators look at and do', () => {
     if (state.phase !== 'ready' || state.instance.endpoint.kind !== 'unix') throw new Error('it is not ready');
     hosts.silent.add(state.instance.endpoint.path);
     const recover = async () => {
-      const recovered = post('/sessions/recover', 'dora', { old_session_id: id });
-      // What does not answer is given up by the clock.
-      for (let n = 0; n < 100; n++) await clock.advance(20);
-      return (await recovered).json.restarted;
+      let restarted: unknown;
+      const recovered = post('/sessions/recover', 'dora', { old_session_id: id }).then(({ json }) => {
+        restarted = json.restarted;
+      });
+      // What does not answer is given up by the clock, once it is asked: the request is real and takes real time.
+      await eventually('an answer', async () => {
+        await clock.advance(100);
+        return restarted;
+      });
+      await recovered;
+      await clock.advance(2000);
+      return restarted;
     };
     expect(await recover()).toEqual(['filesystem']);
     expect(await server.plane.state(id, 'filesystem')).toMatchObject({ phase: 'ready', incarnation: 1001 });

@@ -21,9 +21,12 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-function health(body: object, headers: Record<string, string> = {}): void {
+/** @param offset of its clock, milliseconds */
+function health(body: object, offset = 0): void {
   const answer: Handler = (_, response) =>
-    void response.writeHead(200, headers).end(JSON.stringify({ server: 'mcp-session-manager', ...body }));
+    void response
+      .writeHead(200, { date: new Date(Date.now() + offset).toUTCString() })
+      .end(JSON.stringify({ server: 'mcp-session-manager', ...body }));
   manager.handlers.set('GET /health', answer);
 }
 
@@ -90,7 +93,7 @@ describe('doctor', () => {
     [30_000, 'warning'],
     [0, 'ok'],
   ])('sees a clock that is off by %i ms', async (offset, status) => {
-    health({ status: 'healthy', version: version() }, { date: new Date(Date.now() + offset).toUTCString() });
+    health({ status: 'healthy', version: version() }, offset);
     expect((await diagnosis()).of('clock')).toEqual([expect.objectContaining({ status })]);
   });
 

@@ -1,4 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -61,14 +62,12 @@ requires('tmux')('on a screen', () => {
 
   it('what takes its time shows that it goes on, and leaves nothing of that', async () => {
     using terminal = open();
-    let answer = () => {};
-    manager.handlers.set('GET /api/catalogue', (_, response) => {
-      answer = () => void response.end('{"servers":[]}');
-    });
+    const asked = Promise.withResolvers<ServerResponse>();
+    manager.handlers.set('GET /api/catalogue', (_, response) => asked.resolve(response));
     terminal.type('clear');
     terminal.type(`${RUN} init --lazy`);
     await shows(terminal, /opening a session \(\ds\)/);
-    answer();
+    (await asked.promise).end('{"servers":[]}');
     await shows(terminal, /^Session /m);
     expect(terminal.screen()).not.toContain('opening a session');
   });
@@ -77,16 +76,11 @@ requires('tmux')('on a screen', () => {
     using terminal = open();
     terminal.type(`${RUN} init --lazy; clear`);
     const id = await eventually('a session', async () => [...manager.sessions.keys()][0]);
-    let answer = () => {};
-    manager.handlers.set(`GET /api/sessions/${id}/logs`, (_, response) => {
-      answer = () => {
-        response.flushHeaders();
-        response.write('{"time":1,"server":"filesystem","stream":"stderr","text":"hello there"}\n');
-      };
-    });
+    const asked = Promise.withResolvers<ServerResponse>();
+    manager.handlers.set(`GET /api/sessions/${id}/logs`, (_, response) => asked.resolve(response));
     terminal.type(`${RUN} logs -f`);
     await shows(terminal, /asking the manager \(\ds\)/);
-    answer();
+    (await asked.promise).write('{"time":1,"server":"filesystem","stream":"stderr","text":"hello there"}\n');
     await shows(terminal, /filesystem hello there/);
     expect(terminal.screen()).not.toContain('asking the manager');
   });
