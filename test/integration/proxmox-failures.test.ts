@@ -6,6 +6,9 @@ import { guest } from '../fakes/proxmox/standard-cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { call, connected, failureOf, idsOf, logged, startPve } from './proxmox-setup.ts';
 
+/** So many are asked about at the same time (src/servers/proxmox/client.ts). */
+const AT_ONCE = 8;
+
 describe('what cannot be done', () => {
   it.each<[string, object, RegExp]>([
     ['pve_guest_status', {}, /Arguments of pve_guest_status are not right.*vmid/s],
@@ -58,9 +61,21 @@ describe('what cannot be done', () => {
   it('asks about many guests in turns, of which none is late because others came before', async () => {
     const guests = Array.from({ length: 16 }, (_, n) => guest({ vmid: 200 + n }));
     const pve = await startPve({ state: { guests: new Map(guests.map((one) => [one.vmid, one])) } });
-    for (const { vmid } of guests) pve.inject(`/nodes/pve1/qemu/${vmid}/snapshot`, { kind: 'slow', ms: 1200 });
-    const client = await connected(pve.port, { server: { timeout: 2 } });
-    expect((await call(client, 'pve_list_snapshots')).structuredContent).toMatchObject({ snapshots: [], notes: [] });
+    let turn = Promise.withResolvers<void>();
+    for (const { vmid } of guests)
+      pve.inject(`/nodes/pve1/qemu/${vmid}/snapshot`, { kind: 'held', until: () => turn.promise });
+    const clock = new ManualClock();
+    const client = await connected(pve.port, { clock, server: { timeout: 20 } });
+    const listed = call(client, 'pve_list_snapshots');
+    const asked = () => pve.seen.filter(({ path }) => path.endsWith('/snapshot')).length;
+    for (let count = AT_ONCE; count <= guests.length; count += AT_ONCE) {
+      await eventually(`${count} are asked about`, async () => asked() === count);
+      clock.advance(12_000);
+      const { resolve } = turn;
+      turn = Promise.withResolvers<void>();
+      resolve();
+    }
+    expect((await listed).structuredContent).toMatchObject({ snapshots: [], notes: [] });
   });
 
   it.each([

@@ -43,6 +43,7 @@ export type Fault =
   | { readonly kind: 'silent' }
   | { readonly kind: 'lost' }
   | { readonly kind: 'slow'; readonly ms: number }
+  | { readonly kind: 'held'; readonly until: () => Promise<void> }
   | { readonly kind: 'answer'; readonly status: number; readonly reason: string; readonly body?: string };
 
 /** One request that came in. */
@@ -149,6 +150,7 @@ export class ProxmoxSimulator implements AsyncDisposable {
     const path = url.pathname.replace(/^\/api2\/json/, '');
     const fault = this.#faultAt(path);
     if (fault?.kind === 'silent') return;
+    if (fault?.kind === 'held') await fault.until();
     if (fault?.kind === 'slow') await new Promise((resolve) => setTimeout(resolve, fault.ms));
     if (fault?.kind === 'answer') return void response.writeHead(fault.status, fault.reason).end(fault.body);
     if (fault?.kind !== 'reset') {
