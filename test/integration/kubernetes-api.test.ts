@@ -8,7 +8,8 @@ import { KubeConfig, type V1Pod } from '@kubernetes/client-node';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Cluster } from '../../src/runtime/kubernetes/cluster.ts';
 
-/** Time enough for an answer from this machine, milliseconds. */
+/** Time enough for an answer from this machine, however slow it is, and too much to wait for none, milliseconds. */
+const PATIENCE_MS = 20_000;
 const SILENCE_MS = 500;
 const SERVICE_ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 const POD: V1Pod = { metadata: { name: 'a' } };
@@ -50,6 +51,7 @@ describe('an API server', () => {
   let directory: string;
   let server: Server;
   let answer: RequestListener;
+  let file: string;
   let cluster: Cluster;
 
   beforeEach(async () => {
@@ -60,9 +62,9 @@ describe('an API server', () => {
     const config = new KubeConfig();
     const address = { name: 'own', server: `http://127.0.0.1:${port}`, skipTLSVerify: true };
     config.loadFromClusterAndUser(address, { name: 'nobody' });
-    const file = join(directory, 'kubeconfig');
+    file = join(directory, 'kubeconfig');
     writeFileSync(file, config.exportConfig());
-    cluster = new Cluster('sessions', file, SILENCE_MS);
+    cluster = new Cluster('sessions', file, PATIENCE_MS);
   });
   afterEach(() => {
     server.close();
@@ -77,6 +79,7 @@ describe('an API server', () => {
 
   it('that takes a request and never answers is out of reach', async () => {
     answer = () => {};
+    cluster = new Cluster('sessions', file, SILENCE_MS);
     const silent = { ...BUSY, message: expect.stringContaining('does not answer') };
     await expect(cluster.createPod(POD)).rejects.toMatchObject(silent);
     await expect(cluster.readPod('a')).rejects.toMatchObject(silent);

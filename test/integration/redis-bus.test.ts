@@ -21,9 +21,9 @@ afterEach(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-/** The bus of a process of its own. */
-function bus(): RedisBus {
-  const made = new RedisBus({ url: server.url, clock: systemClock });
+/** The bus of a process of its own; it waits for Redis on a machine that stands still for a while, if nothing else is said. */
+function bus(commandTimeoutMs = 10_000): RedisBus {
+  const made = new RedisBus({ url: server.url, clock: systemClock, commandTimeoutMs });
   buses.push(made);
   return made;
 }
@@ -86,8 +86,8 @@ requires('redis')('redis signals', () => {
 });
 
 requires('redis')('calls of the controller over Redis', () => {
-  const remote = (answerMs = 10_000) =>
-    new RemoteController({ bus: bus(), deployment: 'd', clock: systemClock, answerMs });
+  const remote = (answerMs = 10_000, redis = bus()) =>
+    new RemoteController({ bus: redis, deployment: 'd', clock: systemClock, answerMs });
   const RESULT: CleanupResult = { sessions: [id], orphans: 2 };
   const PREVIEW: CleanupPreview = { sessions: [], orphans: [{ session: id, server: 'filesystem', instance: '7' }] };
   const foresee = async () => PREVIEW;
@@ -143,7 +143,7 @@ requires('redis')('calls of the controller over Redis', () => {
   });
 
   it('say that Redis is out of reach', async () => {
-    const gateway = remote();
+    const gateway = remote(10_000, bus(600));
     await server.kill();
     await expect(gateway.cleanup('ada')).rejects.toBeInstanceOf(StoreUnavailable);
   });

@@ -16,7 +16,7 @@ requires('redis')('a Redis Cluster', () => {
   afterEach(() => cluster[Symbol.asyncDispose]());
 
   it('has sessions in all of its nodes, and lists them all', async () => {
-    await using store = new RedisStore({ url: cluster.url, clock: systemClock });
+    await using store = new RedisStore({ url: cluster.url, clock: systemClock, commandTimeoutMs: 10_000 });
     const records = Array.from({ length: 200 }, () => sessionRecord(Date.now()));
     for (const record of records) expect(await store.create(record)).toBe(true);
     const ids = (await collect(store)).map(({ id }) => id);

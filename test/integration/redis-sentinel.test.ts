@@ -71,16 +71,17 @@ requires('redis')('a store with Sentinels', () => {
   });
 
   it('waits for a replica before it says of a session that it is there, or gone', async () => {
+    await using patient = new RedisStore({ url: sentinels.url, clock: systemClock, commandTimeoutMs: 10_000 });
     const master = new Redis(await sentinels.masterUrl());
     const waits = async () => Number(/^cmdstat_wait:calls=(\d+)/m.exec(await master.info('commandstats'))?.[1] ?? 0);
     try {
       const record = sessionRecord(Date.now());
-      expect(await store.create(record)).toBe(true);
+      expect(await patient.create(record)).toBe(true);
       expect(await waits()).toBe(1);
-      expect(await store.create(record)).toBe(false);
-      expect(await store.peek(record.id)).toEqual(record);
+      expect(await patient.create(record)).toBe(false);
+      expect(await patient.peek(record.id)).toEqual(record);
       expect(await waits()).toBe(1);
-      expect(await store.delete(record.id)).toBe(true);
+      expect(await patient.delete(record.id)).toBe(true);
       expect(await waits()).toBe(2);
     } finally {
       master.disconnect();

@@ -3,11 +3,15 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { systemClock } from '../../src/core/clock.ts';
 import { StoreUnavailable } from '../../src/core/errors.ts';
 import { changed } from '../../src/core/session.ts';
+import type { RedisOptions } from '../../src/store/redis/connection.ts';
 import { RedisStore } from '../../src/store/redis/store.ts';
 import { eventually } from '../support/eventually.ts';
 import { collect, connectionRecord, sessionRecord } from '../support/records.ts';
 import { RedisServer } from '../support/redis.ts';
 import { requires } from '../support/requires.ts';
+
+/** Of an operation where no outage is to be noticed: the machine may stand still for a while. */
+const PATIENT = { commandTimeoutMs: 10_000 };
 
 let server: RedisServer;
 let store: RedisStore;
@@ -16,9 +20,6 @@ requires('redis')('redis store', () => {
   beforeAll(async () => {
     server = await RedisServer.start();
   });
-  beforeEach(() => {
-    store = new RedisStore({ url: server.url, clock: systemClock });
-  });
   afterEach(async () => {
     await store[Symbol.asyncDispose]();
   });
@@ -26,10 +27,16 @@ requires('redis')('redis store', () => {
     await server?.[Symbol.asyncDispose]();
   });
 
-  describe('what it leaves in Redis', keySuite);
-  describe('an outage', outageSuite);
-  describe('a server that answers with an error', errorSuite);
+  describe('what it leaves in Redis', () => keySuite(PATIENT));
+  describe('an outage', () => outageSuite({}));
+  describe('a server that answers with an error', () => errorSuite(PATIENT));
 });
+
+/** A new one for each test. */
+const opened = (options: Partial<RedisOptions>) =>
+  beforeEach(() => {
+    store = new RedisStore({ url: server.url, clock: systemClock, ...options });
+  });
 
 /** A client of the test's own, to look behind the store. */
 async function look<T>(work: (redis: Redis) => Promise<T>): Promise<T> {
@@ -52,7 +59,9 @@ async function expectReconnected(before: readonly string[]): Promise<void> {
   await eventually('new connection', async () => (await connections()).every((id) => !before.includes(id)));
 }
 
-function keySuite(): void {
+function keySuite(options: Partial<RedisOptions>): void {
+  opened(options);
+
   it('has a TTL, all but the deadlines', async () => {
     const record = sessionRecord(Date.now());
     await store.create(record);
@@ -78,7 +87,7 @@ function keySuite(): void {
   });
 
   it('keeps its prefix to itself', async () => {
-    await using other = new RedisStore({ url: server.url, prefix: 'other:', clock: systemClock });
+    await using other = new RedisStore({ url: server.url, prefix: 'other:', clock: systemClock, ...PATIENT });
     const record = sessionRecord(Date.now());
     await other.create(record);
     expect(await store.peek(record.id)).toBeUndefined();
@@ -139,7 +148,9 @@ async function expectUnavailable(): Promise<void> {
   for (const outcome of outcomes) expect(outcome).toBeInstanceOf(StoreUnavailable);
 }
 
-function outageSuite(): void {
+function outageSuite(options: Partial<RedisOptions>): void {
+  opened(options);
+
   it('by a server that was stopped is told within a second, and heals', async () => {
     const record = sessionRecord(Date.now());
     await store.create(record);
@@ -204,7 +215,9 @@ function outageSuite(): void {
   });
 }
 
-function errorSuite(): void {
+function errorSuite(options: Partial<RedisOptions>): void {
+  opened(options);
+
   it('that lost its scripts gets them again', async () => {
     const record = sessionRecord(Date.now());
     await store.create(record);
