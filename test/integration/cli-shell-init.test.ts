@@ -12,6 +12,8 @@ import { requires } from '../support/requires.ts';
 import { TmuxTerminal } from '../support/tmux.ts';
 
 const PROGRAM = fileURLToPath(new URL('../fakes/cli.ts', import.meta.url));
+/** After this a completion has given the manager up, for which it waits a second, and says nothing. */
+const UNANSWERED_MS = 5000;
 
 interface ShellCase {
   readonly name: string;
@@ -125,8 +127,10 @@ for (const shell of SHELLS) {
           ['mcp-session-manager status --wa', 'mcp-session-manager status --watch'],
         ] as const) {
           terminal.begin(typed);
-          terminal.press('Tab');
-          await eventually(expected, async () => terminal.screen().includes(expected));
+          await eventually(`${expected}, by whoever presses the key again`, () => {
+            terminal.press('Tab');
+            return eventually(expected, async () => terminal.screen().includes(expected), UNANSWERED_MS);
+          });
           terminal.press('C-u');
         }
       });
