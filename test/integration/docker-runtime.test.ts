@@ -100,7 +100,8 @@ requires('docker')('the Docker runtime', () => {
         await gate.promise;
         await systemClock.sleep(ms, signal);
       };
-      const heldUp = start(place.runtime('good', { clock: { now: () => 0, sleep } }), place.workspace, given.signal);
+      // Of a host that never listens: a start that finds one listening is not held up.
+      const heldUp = start(place.runtime('deaf', { clock: { now: () => 0, sleep } }), place.workspace, given.signal);
       const first = await eventually('a container', async () => (await place.containers())[0]);
       const successor = place.runtime();
       await eventually('it runs', async () => (await successor.status(ID)).phase === 'running');
