@@ -6,7 +6,6 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -63,6 +62,8 @@ if (behaviour === 'failing') {
   process.stderr.write('the fake host has nothing to serve\n');
   process.exit(3);
 }
+// From its first moment on: who finds that it listens looks at the socket at once.
+if (values['socket-mode']) process.umask(0o777 & ~Number.parseInt(values['socket-mode'], 8));
 if (behaviour === 'deaf') setInterval(() => {}, 1000);
 else
   createServer(async (socket) => {
@@ -72,9 +73,7 @@ else
     await noted;
     socket.write('noted');
     if (behaviour === 'hungry') setInterval(() => eaten.push(Buffer.alloc(16 << 20, 1)), 1);
-  }).listen(values.port === '' ? values.socket : Number(values.port), () => {
-    if (values['socket-mode']) chmodSync(values.socket, Number.parseInt(values['socket-mode'], 8));
-  });
+  }).listen(values.port === '' ? values.socket : Number(values.port));
 
 function shell(script: string, detached: boolean): ChildProcess {
   return spawn('sh', ['-c', script], { detached, stdio: ['ignore', 'pipe', 'inherit'] });
