@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CreateSession, OpenedSession, SessionView } from '../../src/core/api.ts';
-import { openProcessTable } from '../../src/os/open-process-table.ts';
 import { eventually } from './eventually.ts';
-import { processesOf } from './processes-of.ts';
+import { freePort } from './free-port.ts';
+import { endProcessesOf, processesOf } from './processes-of.ts';
 
 /** As it is built: tests of the whole program run what users run. */
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -34,6 +34,8 @@ export class TestManager implements AsyncDisposable {
   readonly runtimeRoot = join(this.root, 'run');
   readonly #env: NodeJS.ProcessEnv;
   #child: ChildProcess | undefined;
+  /** It has ended, and all that it said is in `log`. */
+  #closed: Promise<unknown> = Promise.resolve();
   #port = 0;
   #terminals = 0;
   log = '';
@@ -65,8 +67,9 @@ export class TestManager implements AsyncDisposable {
     return manager;
   }
 
-  /** Starts it, or starts it again on the port that it had. */
+  /** Starts it, or starts it again on the port that it had, which nobody is given meanwhile. */
   async start(): Promise<void> {
+    this.#port ||= await freePort();
     const env = { ...this.#env, MCP_SESSION_MANAGER_PORT: String(this.#port) };
     const child = spawn(process.execPath, [MAIN, 'serve'], {
       env,
@@ -74,19 +77,19 @@ export class TestManager implements AsyncDisposable {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;
+    this.#closed = once(child, 'close');
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
         this.log += text;
       });
     }
     const ready = eventually(`the manager is ready: ${this.log}`, async () => {
-      const file = JSON.parse(readFileSync(join(this.state, 'manager.json'), 'utf8')) as { url: string; pid: number };
-      this.#port = Number(new URL(file.url).port);
-      return file.pid === child.pid && (await fetch(`${file.url}/readyz`)).ok;
+      const file = JSON.parse(readFileSync(join(this.state, 'manager.json'), 'utf8')) as { pid: number };
+      return file.pid === child.pid && (await fetch(`${this.url}/readyz`)).ok;
     });
     await Promise.race([
       ready,
-      once(child, 'exit').then(() => {
+      this.#closed.then(() => {
         throw new Error(`the manager ended: ${this.log}`);
       }),
     ]);
@@ -113,10 +116,8 @@ export class TestManager implements AsyncDisposable {
 
   /** Ends it as the signal does; resolves when it is gone. What it started goes on. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    const child = this.#child;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    child.kill(signal);
-    await once(child, 'exit');
+    this.#child?.kill(signal);
+    await this.#closed;
   }
 
   /** One call of the session API; throws the answer's text if it is none of 2xx. */
@@ -161,12 +162,7 @@ export class TestManager implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill('SIGTERM');
-    const table = openProcessTable();
-    for (const pid of await this.instances()) {
-      const identity = table.identity(pid);
-      if (identity && table.isAlive(identity)) process.kill(pid, 'SIGKILL');
-    }
-    await eventually('all instances are gone', async () => (await this.instances()).length === 0);
+    await endProcessesOf(this.runtimeRoot);
     rmSync(this.root, { recursive: true, force: true });
   }
 }

@@ -5,9 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CreateSession, OpenedSession, SessionView } from '../../src/core/api.ts';
-import { openProcessTable } from '../../src/os/open-process-table.ts';
 import { eventually } from './eventually.ts';
-import { processesOf } from './processes-of.ts';
+import { endProcessesOf } from './processes-of.ts';
 import { RedisServer } from './redis.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -18,6 +17,8 @@ export class Program {
   readonly role: 'gateway' | 'controller';
   readonly #env: NodeJS.ProcessEnv;
   #child: ChildProcess | undefined;
+  /** It has ended, and all that it said is in `log`. */
+  #closed: Promise<unknown> = Promise.resolve();
   url = '';
   log = '';
 
@@ -30,6 +31,7 @@ export class Program {
   async start(): Promise<void> {
     const child = spawn(process.execPath, [MAIN, this.role], { env: this.#env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
+    this.#closed = once(child, 'close');
     this.log = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
@@ -40,7 +42,7 @@ export class Program {
       this.url = /"url":"(http:[^"]+)"/.exec(this.log)?.[1] ?? '';
       return this.url !== '' && (await fetch(`${this.url}/readyz`)).ok;
     });
-    const ended = once(child, 'exit').then(() => {
+    const ended = this.#closed.then(() => {
       throw new Error(`the ${this.role} ended: ${this.log}`);
     });
     await Promise.race([ready, ended]);
@@ -54,9 +56,8 @@ export class Program {
 
   /** Resolves with its exit code when it is gone; null: by a signal. */
   async gone(): Promise<number | null> {
-    const child = this.#child;
-    if (child && child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-    return child?.exitCode ?? null;
+    await this.#closed;
+    return this.#child?.exitCode ?? null;
   }
 
   async kill(): Promise<void> {
@@ -163,12 +164,7 @@ export class Replicas implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#programs.map((program) => program.kill()));
-    const table = openProcessTable();
-    for (const pid of await processesOf(this.runtimeRoot)) {
-      const identity = table.identity(pid);
-      if (identity && table.isAlive(identity)) process.kill(pid, 'SIGKILL');
-    }
-    await eventually('all instances are gone', async () => (await processesOf(this.runtimeRoot)).length === 0);
+    await endProcessesOf(this.runtimeRoot);
     await this.redis[Symbol.asyncDispose]();
     rmSync(this.root, { recursive: true, force: true });
   }
