@@ -1,15 +1,15 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { eventually } from '../support/eventually.ts';
 import { TestManager } from '../support/manager.ts';
-import { callTool, eventsOf, messagesOf, RawMcp, rpc, type ServerEvent, VERSION } from '../support/raw-mcp.ts';
+import { callTool, messagesOf, RawMcp, readUntil, rpc, type ServerEvent, VERSION } from '../support/raw-mcp.ts';
 
 let manager: TestManager;
 let token: string;
 let mcp: RawMcp;
 beforeAll(async () => {
+  // Answers that are streams because of their time: http-streams.test.ts.
   manager = await TestManager.start({
-    env: { MCP_SESSION_MANAGER_STREAM_AFTER: '200ms', MCP_SESSION_MANAGER_BODY_LIMIT: '64KiB' },
+    env: { MCP_SESSION_MANAGER_STREAM_AFTER: '60s', MCP_SESSION_MANAGER_BODY_LIMIT: '64KiB' },
   });
   ({ token } = await manager.open());
 });
@@ -18,16 +18,6 @@ beforeEach(async () => {
   mcp = new RawMcp(`${manager.url}/mcp/counting`, token);
   await mcp.initialize();
 });
-
-/** Reads a stream until `enough`, then breaks it off as a lost connection would. */
-async function readUntil(response: Response, enough: (events: ServerEvent[]) => boolean): Promise<ServerEvent[]> {
-  const events: ServerEvent[] = [];
-  for await (const event of eventsOf(response)) {
-    events.push(event);
-    if (enough(events)) break;
-  }
-  return events;
-}
 
 describe('POST', () => {
   it('[post.accept] needs an Accept with both types', async () => {
@@ -105,21 +95,6 @@ describe('POST', () => {
     expect(new Set(events.map((event) => event.id)).size).toBe(events.length);
   });
 
-  it('[post.priming] begins a stream when the answer takes long, before there is a message', async () => {
-    const response = await mcp.send('POST', callTool(1, 'sleep', { seconds: 0.6 }));
-    expect(response.headers.get('content-type')).toBe('text/event-stream');
-    const events = await readUntil(response, () => false);
-    expect(messagesOf(events)).toMatchObject([{ id: 1 }]);
-    expect(events[0]).toMatchObject({ id: expect.any(String), data: '' });
-  });
-
-  it('[post.priming] leaves the empty event out for clients that would take it for a message', async () => {
-    await mcp.initialize('2025-06-18');
-    const { events } = await mcp.post(callTool(1, 'sleep', { seconds: 0.4 }));
-    expect(events[0]).toEqual({ retry: '5000' });
-    expect(messagesOf(events)).toMatchObject([{ id: 1 }]);
-  });
-
   it('[post.batch] answers batches of 2025-03-26, and refuses those of others', async () => {
     expect((await mcp.post([rpc(1, 'ping')])).status).toBe(400);
     await mcp.initialize('2025-03-26');
@@ -158,32 +133,6 @@ describe('POST', () => {
 
   it('[ping] answers a ping', async () => {
     expect((await mcp.post(rpc('p', 'ping'))).json).toEqual({ jsonrpc: '2.0', id: 'p', result: {} });
-  });
-
-  it('[once] runs a call once, however often it is sent with one key', async () => {
-    const before = manager.count('sleep');
-    const body = callTool(1, 'sleep', { seconds: 1 });
-    const again = () => mcp.post(body, { 'idempotency-key': 'the-key' });
-    const answers = await Promise.all([again(), again(), again()]);
-    const late = await again();
-    expect(manager.count('sleep')).toBe(before + 1);
-    // The one that came last while it ran, and the one after it, have the answer; the others' streams were taken over.
-    expect(late.json).toMatchObject({ id: 1, result: {} });
-    expect(answers.flatMap(({ events }) => messagesOf(events))).toHaveLength(1);
-    expect((await mcp.post(callTool(2, 'echo', { text: 'z' }), { 'idempotency-key': 'the-key' })).status).toBe(422);
-    const other = await mcp.post(callTool(1, 'sleep', { seconds: 0 }), { 'idempotency-key': 'the-key' });
-    expect(other).toMatchObject({ status: 422, json: { id: 1, error: { code: -33012 } } });
-  });
-
-  it('[cancel] ends the stream of a cancelled request without an answer', async () => {
-    const running = mcp.post(callTool(1, 'sleep', { seconds: 30 }));
-    const before = manager.count('sleep');
-    await eventually('it runs', async () => manager.count('sleep') >= before);
-    await new Promise((resolve) => setTimeout(resolve, 400));
-    await mcp.post({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } });
-    const { status, events } = await running;
-    expect(status).toBe(200);
-    expect(messagesOf(events)).toEqual([]);
   });
 });
 
@@ -228,13 +177,6 @@ describe('GET', () => {
     }
     const done = await mcp.send('GET', undefined, { 'last-event-id': whole.at(-1)?.id });
     expect(messagesOf(await readUntil(done, () => false))).toEqual([]);
-  });
-
-  it('[resume.exact] goes on with a call that still runs', async () => {
-    const running = await mcp.send('POST', callTool(1, 'sleep', { seconds: 1.5 }));
-    const [primer] = await readUntil(running, () => true);
-    const resumed = await mcp.send('GET', undefined, { 'last-event-id': primer?.id });
-    expect(messagesOf(await readUntil(resumed, () => false))).toMatchObject([{ id: 1, result: {} }]);
   });
 
   it('[resume.foreign] [attack.21] an id of another connection finds nothing, one that is made up is refused', async () => {

@@ -13,7 +13,11 @@ const MIRROR = fileURLToPath(new URL('./revisions-mirror.ts', import.meta.url));
 let manager: TestManager;
 let token: string;
 beforeAll(async () => {
-  manager = await TestManager.start({ servers: { mirror: { command: 'node', args: [MIRROR] } } });
+  manager = await TestManager.start({
+    servers: { mirror: { command: 'node', args: [MIRROR] } },
+    // No answer is a stream because of its time.
+    env: { MCP_SESSION_MANAGER_STREAM_AFTER: '60s' },
+  });
   ({ token } = await manager.open({ servers: ['mirror', 'counting'] }));
 });
 afterAll(() => manager[Symbol.asyncDispose]());

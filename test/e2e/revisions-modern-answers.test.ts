@@ -12,7 +12,7 @@ let mcp: RawModern;
 let mirror: RawModern;
 let all: RawModern;
 beforeAll(async () => {
-  place = await ModernPlace.start();
+  place = await ModernPlace.start('200ms');
 });
 afterAll(() => place?.[Symbol.asyncDispose]());
 beforeEach(() => {
@@ -153,9 +153,11 @@ describe('without sessions', () => {
   it('[modern.stateless] no session id is given, and one that is sent means nothing', async () => {
     const more = { 'mcp-session-id': 'made-up', 'last-event-id': 'counting.x.1.MQ' };
     const answer = await mcp.post(mcp.call(1, 'echo', { text: 'x' }), more);
-    expect(answer).toMatchObject({ status: 200, json: { result: { content: [{ text: 'x' }] } } });
+    expect(answer.status).toBe(200);
+    expect(last(answer)).toMatchObject({ result: { content: [{ text: 'x' }] } });
     expect(answer.headers.get('mcp-session-id')).toBeNull();
-    const { events } = await mcp.post(mcp.call(1, 'sleep', { seconds: 0.4 }), more);
+    const { events } = await mcp.post(mcp.call(1, 'sleep', { seconds: 1 }), more);
+    expect(events.length).toBeGreaterThan(0);
     expect(events.every(({ id }) => id === undefined)).toBe(true);
   });
 

@@ -36,10 +36,11 @@ export class ModernPlace implements AsyncDisposable {
     this.session = session;
   }
 
-  static async start(): Promise<ModernPlace> {
+  /** @param streamAfter an answer that takes longer is a stream; absent: none is one because of its time */
+  static async start(streamAfter = '60s'): Promise<ModernPlace> {
     const manager = await TestManager.start({
       servers: { mirror: { command: 'node', args: [MIRROR] } },
-      env: { MCP_SESSION_MANAGER_STREAM_AFTER: '200ms' },
+      env: { MCP_SESSION_MANAGER_STREAM_AFTER: streamAfter },
     });
     const { token, session } = await manager.open({ servers: ['counting', 'mirror'] });
     return new ModernPlace(manager, token, session.id);

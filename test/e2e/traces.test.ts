@@ -21,7 +21,7 @@ beforeAll(async () => {
   collector = await TraceCollector.start();
   manager = await TestManager.start({
     servers: { mirror: { command: 'node', args: [MIRROR] } },
-    env: { MCP_SESSION_MANAGER_TRACES_URL: collector.url },
+    env: { MCP_SESSION_MANAGER_TRACES_URL: collector.url, MCP_SESSION_MANAGER_STREAM_AFTER: '60s' },
   });
   ({ token } = await manager.open({ servers: ['mirror', 'counting'] }));
 });
@@ -142,7 +142,10 @@ describe('a call in no trace', () => {
   });
 
   it('stays as the client wrote it where nothing is traced', async () => {
-    await using plain = await TestManager.start({ servers: { mirror: { command: 'node', args: [MIRROR] } } });
+    await using plain = await TestManager.start({
+      servers: { mirror: { command: 'node', args: [MIRROR] } },
+      env: { MCP_SESSION_MANAGER_STREAM_AFTER: '60s' },
+    });
     const opened = await plain.open({ servers: ['mirror'] });
     const mcp = new RawMcp(`${plain.url}/mcp/mirror`, opened.token);
     await mcp.initialize();

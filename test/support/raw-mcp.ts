@@ -106,6 +106,19 @@ export async function* eventsOf(response: Response): AsyncGenerator<ServerEvent>
   }
 }
 
+/** Reads a stream until `enough`, then breaks it off as a lost connection would. */
+export async function readUntil(
+  response: Response,
+  enough: (events: ServerEvent[]) => boolean,
+): Promise<ServerEvent[]> {
+  const events: ServerEvent[] = [];
+  for await (const event of eventsOf(response)) {
+    events.push(event);
+    if (enough(events)) break;
+  }
+  return events;
+}
+
 /** The JSON-RPC messages among events. */
 export const messagesOf = (
   events: readonly ServerEvent[],
