@@ -13,8 +13,6 @@ const CLIENTS = Object.keys(MATRIX_CLIENTS) as MatrixClientName[];
 const ENV = { MCP_SESSION_MANAGER_STREAM_RETRY: '200ms' };
 /** Longer than it takes to begin a stream (1 s), to kill a replica, and to find another. */
 const CALL_S = 5;
-/** By then an answer that takes long is a stream, which the client can see break, milliseconds. */
-const STREAMS_MS = 1500;
 const TIMEOUT_MS = 90_000;
 
 /** The text of a call's result, or of the error that the client makes of it. */
@@ -32,61 +30,75 @@ it('docs/clients.md says what the matrix says', () => {
   for (const row of asTable(CLIENTS)) expect(text).toContain(row);
 });
 
-requires('redis')('each client under each fault', () => {
-  let replicas: Replicas;
-  let balancer: RoundRobin;
-  /** Numbers of the gateways that the balancer knows. */
-  let behind: readonly number[] = [0];
+let replicas: Replicas;
+let balancer: RoundRobin;
+/** Numbers of the gateways that the balancer knows. */
+let behind: readonly number[] = [0];
+
+function onReplicas(env: NodeJS.ProcessEnv): void {
   beforeAll(async () => {
-    replicas = await Replicas.start(2, 1, ENV);
+    replicas = await Replicas.start(2, 1, env);
     balancer = await RoundRobin.start(() => behind.map((n) => replicas.gateway(n).url));
   }, 60_000);
   afterAll(async () => {
     await balancer?.[Symbol.asyncDispose]();
     await replicas?.[Symbol.asyncDispose]();
   });
+}
 
-  /** Has `fault` happen while a call of `client` runs, `afterMs` after it began. */
-  async function during(client: MatrixClient, fault: () => Promise<void>, afterMs: number) {
-    const before = replicas.count('sleep');
-    const running = outcomeOf(client.call('sleep', { seconds: CALL_S }));
-    await eventually('the call runs', async () => replicas.count('sleep') > before);
-    await new Promise((resolve) => setTimeout(resolve, afterMs));
-    await fault();
-    const seen = { running: await running, next: await outcomeOf(client.call('echo', { text: 'on' })) };
-    expect(replicas.count('sleep')).toBe(before + 1);
-    return seen;
+/** Has `fault` happen while a call of `client` runs, and its answer has begun, if `isAnswered`. */
+async function during(client: MatrixClient, fault: () => Promise<void>, isAnswered: boolean) {
+  const before = { sleep: replicas.count('sleep'), answers: balancer.answers };
+  const running = outcomeOf(client.call('sleep', { seconds: CALL_S }));
+  await eventually('the call runs', async () => replicas.count('sleep') > before.sleep);
+  if (isAnswered) await eventually('its answer has begun', async () => balancer.answers > before.answers);
+  await fault();
+  const seen = { running: await running, next: await outcomeOf(client.call('echo', { text: 'on' })) };
+  expect(replicas.count('sleep')).toBe(before.sleep + 1);
+  return seen;
+}
+
+async function cell(
+  name: MatrixClientName,
+  fault: Fault,
+  happen: (client: MatrixClient) => Promise<void>,
+  isAnswered = true,
+) {
+  const client = await MATRIX_CLIENTS[name](replicas, balancer.url);
+  try {
+    const seen = await during(client, () => happen(client), isAnswered);
+    const { running, next } = cellOf(fault, name);
+    if (running) expectOutcome(seen.running, running, `slept ${CALL_S}`);
+    expectOutcome(seen.next, next, 'on');
+  } finally {
+    await client.close();
   }
+}
 
-  async function cell(
-    name: MatrixClientName,
-    fault: Fault,
-    happen: (client: MatrixClient) => Promise<void>,
-    afterMs = STREAMS_MS,
-  ) {
-    const client = await MATRIX_CLIENTS[name](replicas, balancer.url);
-    try {
-      const seen = await during(client, () => happen(client), afterMs);
-      const { running, next } = cellOf(fault, name);
-      if (running) expectOutcome(seen.running, running, `slept ${CALL_S}`);
-      expectOutcome(seen.next, next, 'on');
-    } finally {
-      await client.close();
-    }
-  }
+/** The replica that all clients talk to, and another is there. */
+async function kill(): Promise<void> {
+  behind = [1];
+  await replicas.gateway(0).kill();
+}
 
-  describe('[matrix.replica] the replica that a client talks to is killed, and another is there', () => {
+requires('redis')('each client whose answer has not begun', () => {
+  onReplicas({ ...ENV, MCP_SESSION_MANAGER_STREAM_AFTER: '60s' });
+
+  describe('[matrix.replica] the replica that it talks to is killed before it has said anything', () => {
     afterEach(() => replicas.gateway(0).start());
-    const kill = async () => {
-      behind = [1];
-      await replicas.gateway(0).kill();
-    };
-    it.each(CLIENTS)('before it has said anything: %s', { timeout: TIMEOUT_MS }, async (name) => {
+    it.each(CLIENTS)('%s', { timeout: TIMEOUT_MS }, async (name) => {
       behind = [0];
-      await cell(name, 'replica killed before it said anything', kill, 0);
+      await cell(name, 'replica killed before it said anything', kill, false);
     });
+  });
+});
 
-    it.each(CLIENTS)('in the middle of its answer: %s', { timeout: TIMEOUT_MS }, async (name) => {
+requires('redis')('each client under each fault', () => {
+  onReplicas(ENV);
+
+  describe('[matrix.replica] the replica that it talks to is killed in the middle of its answer', () => {
+    afterEach(() => replicas.gateway(0).start());
+    it.each(CLIENTS)('%s', { timeout: TIMEOUT_MS }, async (name) => {
       behind = [0];
       await cell(name, 'replica killed in the middle of a stream', kill);
     });
@@ -121,7 +133,6 @@ requires('redis')('each client under each fault', () => {
 });
 
 requires('redis')('each client whose session reaches its age', () => {
-  let replicas: Replicas;
   const clients = new Map<MatrixClientName, MatrixClient>();
   const seen = new Map<MatrixClientName, string>();
   beforeAll(async () => {

@@ -6,7 +6,8 @@ import { buffer } from 'node:stream/consumers';
 import { systemClock } from '../../src/core/clock.ts';
 
 const CHECK_MS = 50;
-const ATTEMPTS = 100;
+/** Half a minute: longer than any replica takes to start. */
+const ATTEMPTS = 600;
 
 /**
  * The least that a balancer does: each request goes to the next replica that says it is ready, with an idempotency key of its
@@ -20,6 +21,8 @@ export class RoundRobin implements AsyncDisposable {
   #ready: string[] = [];
   #next = 0;
   url = '';
+  /** How many answers to POSTs have begun. */
+  answers = 0;
 
   private constructor(urls: () => readonly string[]) {
     this.#urls = urls;
@@ -57,10 +60,11 @@ export class RoundRobin implements AsyncDisposable {
   }
 
   async #pass(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const body = await buffer(req);
+    const body = await buffer(req).catch(() => undefined);
+    if (!body) return; // its client has gone
     const headers = { ...req.headers };
     if (req.method === 'POST') headers['idempotency-key'] ??= randomUUID();
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    for (let attempt = 0; attempt < ATTEMPTS && !res.destroyed; attempt++) {
       const url = this.#ready[this.#next++ % Math.max(1, this.#ready.length)];
       if (url && (await this.#try(url, { req, headers, body }, res))) return;
       await systemClock.sleep(CHECK_MS);
@@ -79,6 +83,8 @@ export class RoundRobin implements AsyncDisposable {
         resolve(true);
         const { connection: _hop, 'keep-alive': _too, ...passed } = answer.headers;
         res.writeHead(answer.statusCode ?? 502, passed);
+        res.flushHeaders();
+        if (req.method === 'POST') this.answers += 1;
         answer.pipe(res);
         answer.once('close', () => {
           if (!answer.complete) res.destroy();
