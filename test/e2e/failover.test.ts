@@ -19,11 +19,14 @@ beforeAll(async () => {
 });
 afterAll(() => manager[Symbol.asyncDispose]());
 
-const sleeping = async (before: number) => {
-  await eventually('the call runs', async () => manager.count('sleep') > before);
-  // The stream begins after a second of silence; from then on the client can come back for the answer.
-  await new Promise((resolve) => setTimeout(resolve, 1500));
-};
+/** A call that runs. Its stream, which begins after a second of silence, has begun: the client can come back for the answer. */
+async function sleeping(client: Client, seconds: number): Promise<{ readonly call: Promise<unknown> }> {
+  const began = Promise.withResolvers<void>();
+  const options = { onresumptiontoken: () => began.resolve() };
+  const call = client.callTool({ name: 'sleep', arguments: { seconds } }, undefined, options);
+  await Promise.race([began.promise, call]);
+  return { call };
+}
 
 describe('the manager', () => {
   it.each(['SIGKILL', 'SIGTERM'] as const)(
@@ -32,8 +35,7 @@ describe('the manager', () => {
       const { token } = await manager.open();
       const client = await connect(`${manager.url}/mcp/counting`, token);
       const before = manager.count('sleep');
-      const call = client.callTool({ name: 'sleep', arguments: { seconds: 5 } });
-      await sleeping(before);
+      const { call } = await sleeping(client, 5);
       await manager.kill(signal);
       await manager.start();
       expect(textOf(await call)).toBe('slept 5');
@@ -43,7 +45,7 @@ describe('the manager', () => {
     },
   );
 
-  it('[survive.idle] killed and started again: 100 idle sessions go on, none lost', { timeout: 120_000 }, async () => {
+  it('[survive.idle] killed and started again: 100 idle sessions go on, none lost', { timeout: 240_000 }, async () => {
     const terminals: { readonly id: string; readonly client: Client }[] = [];
     for (let ten = 0; ten < 10; ten++) {
       const opened = await Promise.all(Array.from({ length: 10 }, () => manager.open({ servers: ['quiet'] })));
@@ -72,9 +74,8 @@ describe('an instance', () => {
     const { session, token } = await manager.open();
     const client = await connect(`${manager.url}/mcp/counting`, token);
     const before = manager.count('sleep');
-    const call = client.callTool({ name: 'sleep', arguments: { seconds: 30 } });
+    const { call } = await sleeping(client, 30);
     const failed = expect(call).rejects.toThrow(/whether the call took effect is unknown/);
-    await sleeping(before);
     const pid = Number((await manager.view(session.id)).servers[0]?.instance);
     process.kill(pid, 'SIGKILL');
     await failed;

@@ -79,17 +79,19 @@ requires('redis')('HTTP+SSE with several gateways', () => {
   });
 
   it('[sse.adopt] the replica with the stream is killed in the middle of a call: its client comes back to another', async () => {
-    const { token } = await replicas.open();
+    const { session, token } = await replicas.open();
     const stream = await open(0, token);
     await stream.initialize();
     const before = replicas.count('sleep');
-    await stream.post(callTool(1, 'sleep', { seconds: 3 }), at(1));
+    await stream.post(callTool(1, 'sleep', { seconds: 6 }), at(1));
     await running(before);
     await replicas.gateway(0).kill();
     await stream.end();
+    // An answer of the host's: by then it has noticed that nobody has the stream any more.
+    await eventually('its host knows', async () => (await replicas.view(1, session.id)).servers[0]?.state === 'ready');
     using again = await open(1, token);
     expect(again.endpoint).toBe(stream.endpoint);
-    expect(textOf((await again.answer(1)).result)).toBe('slept 3');
+    expect(textOf((await again.answer(1)).result)).toBe('slept 6');
     expect(replicas.count('sleep')).toBe(before + 1);
     await replicas.gateway(0).start();
   });
@@ -117,13 +119,13 @@ requires('redis')('HTTP+SSE with several gateways', () => {
     const stream = await open(0, token);
     await stream.initialize();
     const before = replicas.count('sleep');
-    await stream.post(callTool(1, 'sleep', { seconds: 3 }));
+    await stream.post(callTool(1, 'sleep', { seconds: 6 }));
     await running(before);
     replicas.gateway(0).signal('SIGTERM');
     await stream.end();
     using again = await open(1, token, stream.lastEventId);
     expect(again.endpoint).toBe(stream.endpoint);
-    expect(textOf((await again.answer(1)).result)).toBe('slept 3');
+    expect(textOf((await again.answer(1)).result)).toBe('slept 6');
     expect(again.messages).toHaveLength(1);
     expect(await replicas.gateway(0).gone()).toBe(0);
     await replicas.gateway(0).start();

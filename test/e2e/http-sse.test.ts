@@ -214,13 +214,14 @@ describe('a client that comes back', () => {
     const token = await session();
     const first = await initialized(token);
     const before = manager.count('sleep');
-    await first.post(callTool(1, 'sleep', { seconds: 1 }));
+    // Not answered before the second is initialized, and answered before the second's last call.
+    await first.post(callTool(1, 'sleep', { seconds: 5 }));
     await eventually('the call runs', async () => manager.count('sleep') > before);
     first[Symbol.dispose]();
     using second = await initialized(token);
     expect(second.endpoint).toBe(first.endpoint);
     expect(textOf((await second.ask(callTool(1, 'echo', { text: 'mine' }))).result)).toBe('mine');
-    expect(textOf((await second.ask(callTool(2, 'sleep', { seconds: 2 }))).result)).toBe('slept 2');
+    expect(textOf((await second.ask(callTool(2, 'sleep', { seconds: 6 }))).result)).toBe('slept 6');
     expect(second.messages.map(({ id }) => id)).toEqual(['init', 1, 2]);
   });
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import { eventually } from '../support/eventually.ts';
 import { TestManager } from '../support/manager.ts';
-import { connect, textOf } from '../support/mcp-clients.ts';
+import { textOf } from '../support/mcp-clients.ts';
 import { type Answer, callTool, messagesOf, RawMcp } from '../support/raw-mcp.ts';
 
 const IDLE_MS = 500;
@@ -37,12 +37,14 @@ describe('a server that nobody uses', () => {
 
   it('is kept up by a client that listens', async () => {
     const { session, token } = await manager.open();
-    const client = await connect(`${manager.url}/mcp/counting`, token);
-    const before = (await manager.view(session.id)).servers[0]?.instance;
-    expect(before).toBeDefined();
+    const client = new RawMcp(`${manager.url}/mcp/counting`, token);
+    await client.initialize();
+    const stream = await client.send('GET', undefined);
+    // It may have been stopped before; it runs now that somebody listens.
+    const before = await eventually('it runs', async () => (await manager.view(session.id)).servers[0]?.instance);
     await systemClock.sleep(IDLE_MS * 4);
     expect((await manager.view(session.id)).servers[0]).toMatchObject({ state: 'ready', instance: before });
-    await client.close();
+    await stream.body?.cancel();
   });
 
   // Calls that come at the very moment at which the server is being stopped: each must be answered, and run once.
