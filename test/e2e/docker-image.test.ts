@@ -48,7 +48,7 @@ requires('docker')('a manager with containers of the image', () => {
         MCP_SESSION_MANAGER_RUNTIME: 'docker',
         MCP_SESSION_MANAGER_IMAGE: image,
         MCP_SESSION_MANAGER_DEPLOYMENT: deployment,
-        MCP_SESSION_MANAGER_HOLD_DEADLINE: '5s',
+        MCP_SESSION_MANAGER_HOLD_DEADLINE: '20s',
         MCP_SESSION_MANAGER_SOCKET_ROOT: join(sockets, 's'),
         MCP_SESSION_MANAGER_METRICS_PORT: String(metrics),
         MCP_SESSION_MANAGER_SURVEY_INTERVAL: '500ms',
@@ -94,7 +94,8 @@ requires('docker')('a manager with containers of the image', () => {
     ['imageless', 'no image mcp-session-manager-nowhere:0'],
   ])('shows why a server cannot run: %s', async (server, reason) => {
     const { session } = await manager.open({ servers: [server], lazy: true });
-    await manager.api('POST', `/api/sessions/${session.id}/servers/${server}/restart`).catch(() => {});
+    // Answered when it is tried no more, or is over.
+    const started = manager.api('POST', `/api/sessions/${session.id}/servers/${server}/restart`).catch(() => {});
     await eventually('the API says why', async () => {
       const [view] = (await manager.view(session.id)).servers;
       return view?.state === 'failed' && view.reason?.includes(reason);
@@ -103,6 +104,7 @@ requires('docker')('a manager with containers of the image', () => {
     if (server === 'imageless') expect(lacking).toBeGreaterThan(0);
     else expect(lacking).toBe(0);
     await manager.api('DELETE', `/api/sessions/${session.id}`);
+    await started;
     await eventually('no container is left', async () => (await containers()).length === 0);
   });
 
@@ -110,16 +112,14 @@ requires('docker')('a manager with containers of the image', () => {
     const { session } = await manager.open({ servers: ['filesystem'] });
     onTestFinished(() => manager.api<void>('DELETE', `/api/sessions/${session.id}`).catch(() => {})); // gone, if all went well
     const of = (metric: string) => `${metric}{server="filesystem"}`;
+    const [container] = await containers();
     const all = await eventually('the metrics show it', async () => {
       const shown = await shownAt(metrics);
-      return (shown.get(of('mcp_host_memory_bytes')) ?? 0) > 0 ? shown : undefined;
+      const stats = (await docker.getContainer(container?.Id ?? '').stats({ stream: false })) as Docker.ContainerStats;
+      // The same control group, at another time: it has less while it starts.
+      const part = (shown.get(of('mcp_host_memory_bytes')) ?? 0) / stats.memory_stats.usage;
+      return part > 0.3 && part < 3 ? shown : undefined;
     });
-    const [container] = await containers();
-    const stats = (await docker.getContainer(container?.Id ?? '').stats({ stream: false })) as Docker.ContainerStats;
-    const [told, engine] = [all.get(of('mcp_host_memory_bytes')) ?? 0, stats.memory_stats.usage];
-    // The same control group, at another time.
-    expect(told / engine).toBeGreaterThan(0.3);
-    expect(told / engine).toBeLessThan(3);
     expect(all.get('mcp_instances{server="filesystem",state="ready"}')).toBe(1);
     expect(all.get(of('mcp_host_cpu_seconds_total'))).toBeGreaterThan(0);
 

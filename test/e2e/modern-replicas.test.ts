@@ -101,7 +101,7 @@ it('[modern.stateless] a call that is running when the manager ends is asked for
 
 it('[modern.listen.filter] a subscription goes on when the instance of its server is another', async () => {
   await using manager = await TestManager.start();
-  const { token } = await manager.open();
+  const { session, token } = await manager.open();
   const client = new ModernMcp(`${manager.url}/mcp/counting`, token);
   const heard: ModernMessage[] = [];
   const stop = new AbortController();
@@ -109,7 +109,7 @@ it('[modern.listen.filter] a subscription goes on when the instance of its serve
   const response = await client.send('subscriptions/listen', { notifications }, { signal: stop.signal });
   const ended = read(response, heard).catch(() => {}); // it is cut off at the end
   await eventually('it listens', async () => heard.length === 1);
-  for (const pid of await manager.instances()) process.kill(pid, 'SIGKILL');
+  process.kill(Number((await manager.view(session.id)).servers[0]?.instance), 'SIGKILL');
   await eventually('it may have changed', async () => heard.length > 1);
   const before = heard.length;
   await eventually('it has changed', async () => {
