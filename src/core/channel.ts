@@ -93,8 +93,8 @@ export type GatewayFrame =
   | { readonly t: 'seen'; readonly n: number; readonly o: number }
   /** Stops what `n` began. No answer. */
   | { readonly t: 'leave'; readonly n: number }
-  /** Ends the channel and its server. Answered by `end`. */
-  | { readonly t: 'close'; readonly n: number; readonly c: string };
+  /** Ends the channel and its server. `over`: its client has ended it, and nobody opens it again. Answered by `end`. */
+  | { readonly t: 'close'; readonly n: number; readonly c: string; readonly over?: true };
 
 /** From host to gateway. */
 export type HostFrame =
@@ -142,6 +142,8 @@ export type EndReason =
 export type RefusalCode =
   /** The host does not hold this channel. */
   | 'no-channel'
+  /** The channel's client has ended it. */
+  | 'channel-over'
   /** No such stream, or it is no longer kept. */
   | 'no-stream'
   /** Somebody else follows the stream. */

@@ -54,8 +54,12 @@ export interface HostLink {
   post(channel: string, post: Post, subscriber: Subscriber): Leave;
   /** Follows a stream from behind an offset; absent: from behind what a client had of it before. */
   follow(channel: string, stream: string, from: number | undefined, subscriber: Subscriber, mode?: FollowMode): Leave;
-  /** Ends a channel. @throws HostRefused | LinkLost */
-  close(channel: string): Promise<void>;
+  /**
+   * Ends a channel.
+   * @param over its client has ended it: a gateway that has not heard of that does not open it again
+   * @throws HostRefused | LinkLost
+   */
+  close(channel: string, over?: boolean): Promise<void>;
 }
 
 export interface HostLinks extends AsyncDisposable {

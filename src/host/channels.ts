@@ -1,6 +1,7 @@
 import { type HostLimits, STANDALONE } from '../core/channel.ts';
 import type { Clock } from '../core/clock.ts';
 import { connectionLabel, isConnectionId } from '../core/ids.ts';
+import { Recent } from '../core/recent.ts';
 import { Channel } from './channel.ts';
 import { Refusal } from './channel-log.ts';
 import type { ChannelServer } from './channel-server.ts';
@@ -8,10 +9,13 @@ import type { Launcher } from './launcher.ts';
 
 /** Of channels that no client will ever close so many are kept, and those that are in use. */
 const DERIVED = 100;
+/** Of so many channels it is remembered that their clients have ended them. */
+const OVER = 1000;
 
 /** The channels of one host. Keeps the number of running servers within bounds by ending idle ones. */
 export class Channels {
   readonly #channels = new Map<string, Channel>();
+  readonly #over = new Recent<string>(OVER);
   readonly #launcher: Launcher;
   readonly #limits: HostLimits;
   readonly #clock: Clock;
@@ -62,10 +66,11 @@ export class Channels {
    * Opens a channel, or finds it open; resolves with the server's `initialize` result, JSON.
    * @param initialize the client's parameters, JSON
    * @param memo kept with the channel (`Channel.memo`)
-   * @throws Refusal `retired`, `server-failed`, `initialize-refused`
+   * @throws Refusal `retired`, `channel-over`, `server-failed`, `initialize-refused`
    */
   async open(id: string, initialize: Buffer, resume: boolean, memo?: object): Promise<Buffer> {
     this.checkRetired();
+    if (this.#over.has(id)) throw new Refusal('channel-over', 'The connection was ended by its client');
     let channel = this.#channels.get(id);
     if (!channel) {
       if (!isConnectionId(id)) this.#closeDerived();
@@ -110,7 +115,9 @@ export class Channels {
     return channel;
   }
 
-  async close(id: string): Promise<void> {
+  /** @param over its client has ended it: it is not opened again */
+  async close(id: string, over = false): Promise<void> {
+    if (over) this.#over.add(id);
     const channel = this.#channels.get(id);
     this.#channels.delete(id);
     this.#lastUsedAt = Math.max(this.#lastUsedAt, channel?.lastUsedAt ?? 0);

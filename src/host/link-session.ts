@@ -116,7 +116,7 @@ export class LinkSession {
           this.#leave(n);
           return;
         case 'close':
-          this.#channels.close(frame.c).then(
+          this.#channels.close(frame.c, frame.over).then(
             () => this.#send({ t: 'end', n, why: 'done' }),
             (error: unknown) => this.#refuse(n, error),
           );

@@ -104,9 +104,9 @@ export class SocketLink implements HostLink {
     return this.#begin((n) => ({ t: 'follow', n, c: channel, stream, ...more }), undefined, subscriber);
   }
 
-  close(channel: string): Promise<void> {
+  close(channel: string, over = false): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#begin((n) => ({ t: 'close', n, c: channel }), undefined, {
+      this.#begin((n) => ({ t: 'close', n, c: channel, ...(over ? { over } : {}) }), undefined, {
         entry: () => {},
         end: () => resolve(),
         failed: reject,

@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { CleanupResult } from '../../src/core/api.ts';
 import { systemClock } from '../../src/core/clock.ts';
@@ -98,6 +99,21 @@ requires('redis')('several gateways, two controllers', () => {
       }
       return true;
     });
+  });
+
+  it('a connection that one replica has ended is over at the others, also if they do not hear of it', async () => {
+    const roaming = await client();
+    const status = async (n: number) => (await roaming.at(n).post(callTool('x', 'echo', { text: 'x' }))).status;
+    expect([await status(0), await status(1)]).toEqual([200, 200]);
+    const redis = new Redis(replicas.redis.url);
+    try {
+      await redis.acl('SETUSER', 'default', '-publish');
+      expect((await roaming.at(1).send('DELETE', undefined)).status).toBe(200);
+      await eventually('the other has looked', async () => (await status(0)) === 404);
+    } finally {
+      await redis.acl('SETUSER', 'default', '+publish');
+      await redis.quit();
+    }
   });
 
   it('[once] a call whose replica is killed before it says anything is had from another by its key, and ran once', async () => {

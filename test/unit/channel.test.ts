@@ -159,6 +159,17 @@ describe('a channel', () => {
     for (const id of ['m-used', 'm-0']) expect(() => channels.get(id)).toThrow('does not hold');
   });
 
+  it('ended by its client is not opened again by whoever has not heard of it; one that was only closed is', async () => {
+    for (const id of ['ended', 'closed']) await channels.open(id, PARAMS, false);
+    await channels.close('ended', true);
+    await channels.close('closed');
+    await channels.close('never held here', true);
+    for (const id of ['ended', 'never held here'])
+      await expect(channels.open(id, PARAMS, true)).rejects.toMatchObject({ code: 'channel-over' });
+    await channels.open('closed', PARAMS, true);
+    expect(channels.size).toBe(1);
+  });
+
   it('closed by its client while the server starts is no failure of the server', async () => {
     servers.greeting = 'silent';
     for (let n = 0; n < 2 * CIRCUIT.threshold; n++) {

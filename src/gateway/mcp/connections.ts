@@ -168,7 +168,7 @@ export class Connections {
     const { id, session } = conversation.record;
     await this.#options.store.remove(session, id);
     this.#options.sessions.ended(live, id);
-    void conversation.close();
+    void conversation.close(conversation.record.transport !== 'sse'); // such an id is its client's, to open anew
   }
 
   async #counted<T>(version: string, open: () => Promise<T>): Promise<T> {

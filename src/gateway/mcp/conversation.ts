@@ -43,8 +43,11 @@ export interface Conversation {
   listen(cursor: StandaloneCursor | undefined, reply: StandaloneReply, mode?: FollowMode): void;
   /** The session's record has changed: servers may have come or gone. */
   changed(): void;
-  /** Closes the channels, as far as they can be reached. */
-  close(): Promise<void>;
+  /**
+   * Closes the channels, as far as they can be reached.
+   * @param over the client has ended the connection, whose id nobody has again
+   */
+  close(over?: boolean): Promise<void>;
   /** This gateway ends: servers whose links are lost are looked for no more. What runs goes on running. */
   abandon(): void;
 }

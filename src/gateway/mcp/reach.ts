@@ -101,14 +101,15 @@ export class Reach {
 
   /**
    * Closes the target's channel, whoever opened it, if its instance runs and can be reached; it is not opened again from here.
+   * @param over the client has ended it: nor is it from elsewhere
    */
-  async close(target: Target): Promise<void> {
+  async close(target: Target, over = false): Promise<void> {
     target.closed = true;
     const late = () => busy(target);
     await within(this.#options.clock, CLOSE_MS, late, async (signal) => {
       await target.reaching?.catch(() => {});
       const link = target.link && !target.link.lost ? target.link : await this.#runningLink(target, signal);
-      await link?.close(target.connection);
+      await link?.close(target.connection, over);
     }).catch(() => {});
   }
 
@@ -167,7 +168,7 @@ export class Reach {
     const { signals, clock, holdMs } = this.#options;
     const deadline = clock.now() + holdMs;
     for (let failures = 1; ; failures++) {
-      if (target.closed) throw new AppError('connection.over', 'The connection was closed');
+      if (target.closed) throw closed();
       try {
         const link = await this.#link(target, onWait, signal);
         const result = await link.open(target.connection, target.initialize, target.resume, target.record);
@@ -222,7 +223,10 @@ const busy = (target: Target, cause?: Error) =>
     cause,
   });
 
+const closed = () => new AppError('connection.over', 'The connection was closed');
+
 function refusal(target: Target, error: HostRefused): Error {
+  if (error.code === 'channel-over') return closed();
   if (error.code !== 'server-failed') return error;
   const { retryAfter, ...data } = error.data;
   return new AppError('server.failed', `Server "${target.server}": ${error.message}`, {

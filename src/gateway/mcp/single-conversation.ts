@@ -98,8 +98,8 @@ export class SingleConversation implements Conversation {
 
   changed(): void {} // its one server is found wherever it is
 
-  async close(): Promise<void> {
-    await this.#options.reach.close(this.#target);
+  async close(over?: boolean): Promise<void> {
+    await this.#options.reach.close(this.#target, over);
   }
 
   abandon(): void {

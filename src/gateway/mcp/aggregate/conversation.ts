@@ -203,10 +203,10 @@ export class AggregateConversation implements Conversation {
     }
   }
 
-  async close(): Promise<void> {
+  async close(over?: boolean): Promise<void> {
     // Those too that another gateway opened: they were not reached from here.
     const servers = new Set([...this.#targets.keys(), ...this.#servers()]);
-    await Promise.all([...servers].map((server) => this.#options.reach.close(this.#target(server))));
+    await Promise.all([...servers].map((server) => this.#options.reach.close(this.#target(server), over)));
   }
 
   abandon(): void {
