@@ -13,9 +13,12 @@ const PROMETHEUS = 'http://localhost:9090';
 /** The alerts' clock runs so many times as fast as the deployment's: a fault of a minute is one of five minutes to them. */
 export const SPEED = 5;
 const SCRAPE_S = 15;
-/** Nothing fires any more: at least so long after the end of a fault, and at most; milliseconds. */
+/**
+ * Nothing fires any more: at least so long after the end of a fault, and at most; milliseconds. A page of the availability's burn
+ * ends by a window of six minutes of this clock; the next fault is not to be blamed for it.
+ */
 const SETTLE_MS = 80_000;
-const QUIET_MS = 300_000;
+const QUIET_MS = 600_000;
 const LOOK_MS = 3000;
 /** Of the profile `monitoring`. */
 const SERVICES = ['prometheus', 'redis-exporter'];
