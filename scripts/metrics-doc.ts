@@ -32,6 +32,7 @@ whatever is no call of a tool.
   through a fault of ours: a tool that is called at a gateway for the first time and fails counts like any other.
 - **Added time** is measured for requests that go to one server and whose answer comes back the same way: not for HTTP+SSE, nor for lists of all
   servers. What a client waits for while its server is started, or the store is away, is not part of it, nor is what it takes to send its body.
+  That in which a request or its answer lay before a busy gateway is, as the longest that it can have been: nobody notes when it came.
 - **Held** is who waits for the one server that it asked for, or for a store that does not answer. What is asked of all servers at once is
   answered without those that are late, and is not held.
 - **Lost sessions**: \`mcp_session_lost_total\` counts requests that were answered with 404 although their session should be there: the

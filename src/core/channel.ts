@@ -93,7 +93,7 @@ export type GatewayFrame =
   | { readonly t: 'seen'; readonly n: number; readonly o: number }
   /** Stops what `n` began. No answer. */
   | { readonly t: 'leave'; readonly n: number }
-  /** Ends the channel and its server. `over`: its client has ended it, and nobody opens it again. Answered by `end`. */
+  /** Ends the channel and its server. `over`: its client has ended it, and nobody has its id again. Answered by `end`. */
   | { readonly t: 'close'; readonly n: number; readonly c: string; readonly over?: true };
 
 /** From host to gateway. */

@@ -70,7 +70,7 @@ export class Channels {
    */
   async open(id: string, initialize: Buffer, resume: boolean, memo?: object): Promise<Buffer> {
     this.checkRetired();
-    if (this.#over.has(id)) throw new Refusal('channel-over', 'The connection was ended by its client');
+    this.#checkOver(id);
     let channel = this.#channels.get(id);
     if (!channel) {
       if (!isConnectionId(id)) this.#closeDerived();
@@ -84,6 +84,7 @@ export class Channels {
     } catch (error) {
       if (this.#channels.get(id) === channel) this.#channels.delete(id);
       await channel.close();
+      this.#checkOver(id); // that is why
       throw error;
     }
   }
@@ -148,6 +149,10 @@ export class Channels {
     if (derived.length < DERIVED) return;
     const idlest = longestUnused(derived.filter(({ busy }) => !busy));
     if (idlest) this.close(idlest.id).catch(() => {}); // it ends with its instance at the latest
+  }
+
+  #checkOver(id: string): void {
+    if (this.#over.has(id)) throw new Refusal('channel-over', 'The connection was ended by its client');
   }
 
   /** Ends the server that was idle longest, where one more would be too many. */

@@ -63,12 +63,12 @@ export function openConfigurations(main: string): Configurations {
  */
 export function configurationsAt(place: Place, root: string, clock: Clock): Configurations {
   const kept = new ConfigurationVersions(stateDirectory(place.env));
-  const present = () => filesAt(kept.list().at(-1)?.files ?? placesOf(pathsOf(place), catalogueOf(place, root)));
+  const places = () => kept.list().at(-1)?.files ?? placesOf(pathsOf(place), catalogueOf(place, root));
+  const present = () => filesAt(places());
   const checks = () => {
     const named: Partial<Record<FileKind, string>> = namedPaths(place);
-    const found = present().filter(({ kind, text }) => text !== undefined && named[kind] === undefined);
-    const places = [...placesOf(named, new Map()), ...found];
-    return places.map(({ kind, path }) => look(kind, path, { place, root }));
+    const found = places().filter(({ kind, path }) => named[kind] === undefined && existsSync(path));
+    return [...placesOf(named, new Map()), ...found].map(({ kind, path }) => look(kind, path, { place, root }));
   };
   return {
     versions: () => kept.list(),

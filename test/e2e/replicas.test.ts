@@ -109,7 +109,9 @@ requires('redis')('several gateways, two controllers', () => {
     try {
       await redis.acl('SETUSER', 'default', '-publish');
       expect((await roaming.at(1).send('DELETE', undefined)).status).toBe(200);
-      await eventually('the other has looked', async () => (await status(0)) === 404);
+      await eventually('the other was told by its host', async () => (await status(0)) === 404);
+      expect((await roaming.at(0).send('GET', undefined)).status).toBe(404);
+      expect((await replicas.view(0, roaming.session)).connections).toBe(0);
     } finally {
       await redis.acl('SETUSER', 'default', '+publish');
       await redis.quit();

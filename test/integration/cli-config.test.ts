@@ -232,6 +232,13 @@ describe('config check', () => {
     expect(await run('config check absent.json')).toMatchObject({ code: 5, stdout: '' });
   });
 
+  it('says which file nobody can read', async () => {
+    mkdirSync(path('catalogue.json'));
+    const { code, stdout } = await run('config check', { MCP_SESSION_MANAGER_CONFIG: '' });
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^PROBLEM {2}catalogue .*\n {2}.*cannot be read: .*directory/m);
+  });
+
   it.each([
     ['settings', 'MCP_SESSION_MANAGER_CONFIG'],
     ['catalogue', 'MCP_SESSION_MANAGER_CATALOGUE'],

@@ -170,6 +170,14 @@ describe('a channel', () => {
     expect(channels.size).toBe(1);
   });
 
+  it('ended by its client while another gateway opens it is over there, and no failure of the server', async () => {
+    servers.greeting = 'silent';
+    const refused = expect(channels.open('a', PARAMS, true)).rejects.toMatchObject({ code: 'channel-over' });
+    await settle();
+    await channels.close('a', true);
+    await refused;
+  });
+
   it('closed by its client while the server starts is no failure of the server', async () => {
     servers.greeting = 'silent';
     for (let n = 0; n < 2 * CIRCUIT.threshold; n++) {

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { stateDirectory } from '../../core/state-directory.ts';
 import type { CliIo } from '../io.ts';
 import { launcherPath } from '../launcher.ts';
 import { managerUrl } from '../manager-address.ts';
@@ -9,7 +8,7 @@ import { merge } from '../mcp-config/merge-config.ts';
 import { userFile } from '../mcp-config/user-file.ts';
 import { type Finding, ok, problem, skipped, warning } from './finding.ts';
 
-const MEND_FILE = "mend the file ('config check' looks again); 'config rollback' takes the last change back";
+const MEND_FILE = "put it there, or mend it ('config check' looks again); 'config rollback' takes the last change back";
 
 /** What the manager was told, as far as it is in files of this machine, and what MCP clients were told here. */
 export async function checkConfiguration(io: CliIo): Promise<Finding[]> {
@@ -24,7 +23,7 @@ export async function checkConfiguration(io: CliIo): Promise<Finding[]> {
       return problem('configuration', path === undefined || text.includes(path) ? text : `${path}: ${text}`, remedy);
     }),
   );
-  const right = ok('configuration', `the environment and the files in ${stateDirectory(io.env)} are right`);
+  const right = ok('configuration', 'what there is of it is right, in files and in the environment');
   return [...(wrong.length > 0 ? wrong : [right]), ...(await checkClients(io))];
 }
 

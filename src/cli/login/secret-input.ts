@@ -44,11 +44,11 @@ async function piped(stdin: Readable): Promise<string> {
 
 /** Reads a line key by key, since the terminal itself would show it. */
 async function typed(io: CliIo, stdin: Keyboard, prompt: string): Promise<string> {
-  stdin.setRawMode?.(true); // before anybody is asked: what is typed in between would be shown
-  io.stderr.write(prompt);
-  stdin.setEncoding('utf8');
   let line = '';
   try {
+    stdin.setRawMode?.(true); // before anybody is asked: what is typed in between would be shown
+    io.stderr.write(prompt);
+    stdin.setEncoding('utf8');
     for await (const keys of stdin.iterator({ destroyOnReturn: false })) {
       for (const key of keys as string) {
         if (key === '\r' || key === '\n' || key === '\x04') return line;

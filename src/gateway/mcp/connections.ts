@@ -168,7 +168,10 @@ export class Connections {
     const { id, session } = conversation.record;
     await this.#options.store.remove(session, id);
     this.#options.sessions.ended(live, id);
-    void conversation.close(conversation.record.transport !== 'sse'); // such an id is its client's, to open anew
+    const over = conversation.record.transport !== 'sse'; // such an id is its client's, to open anew
+    const closed = conversation.close(over);
+    // Another gateway may have had it back from a host that was not told yet.
+    if (over) closed.then(() => this.#options.store.remove(session, id)).catch(() => {});
   }
 
   async #counted<T>(version: string, open: () => Promise<T>): Promise<T> {

@@ -101,7 +101,7 @@ export class Reach {
 
   /**
    * Closes the target's channel, whoever opened it, if its instance runs and can be reached; it is not opened again from here.
-   * @param over the client has ended it: nor is it from elsewhere
+   * @param over the client has ended it: nor is it from elsewhere, as long as this instance runs
    */
   async close(target: Target, over = false): Promise<void> {
     target.closed = true;
@@ -179,6 +179,10 @@ export class Reach {
       } catch (error) {
         if (error instanceof AppError && error.code === 'session.over') this.#options.onOver?.(target.session);
         const retired = error instanceof HostRefused && error.code === 'retired';
+        if (error instanceof HostRefused && error.code === 'channel-over') {
+          target.closed = true;
+          signals.publish(target.session.id); // its connection is looked for before it is used again
+        }
         if (error instanceof HostRefused && !retired) throw refusal(target, error);
         const outage = isOutage(error);
         if (!retired && !outage && !(error instanceof LinkLost)) throw error;

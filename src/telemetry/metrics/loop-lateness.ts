@@ -12,17 +12,20 @@ export class LoopLateness implements Disposable {
   #dueAt = performance.now() + EVERY_MS;
   /** Of this turn of the loop: sockets come right after timers, immediates after them. */
   #late = 0;
+  #struckAt = 0;
 
   constructor() {
     this.#timer = setInterval(() => this.#strike(), EVERY_MS).unref();
   }
 
   /**
-   * How long what the loop got to at `now` has waited for it at the most, milliseconds. Up to 10 ms of it are not seen.
-   * @param now `performance.now()`, of this turn of the loop
+   * How long what the loop got to at `now` has waited for it at the most, milliseconds. Up to 15 ms of it are not seen.
+   * @param now `performance.now()`; of an earlier turn of the loop nothing is known
    */
   at(now: number): number {
-    return Math.max(this.#late, now - this.#dueAt, 0);
+    if (now < this.#struckAt) return 0;
+    const late = now - this.#dueAt;
+    return late < LATE_MS ? this.#late : Math.max(this.#late, late);
   }
 
   [Symbol.dispose](): void {
@@ -33,6 +36,7 @@ export class LoopLateness implements Disposable {
     const now = performance.now();
     const late = now - this.#dueAt;
     this.#dueAt = now + EVERY_MS;
+    this.#struckAt = now;
     if (late < LATE_MS) return;
     this.#late = late;
     setImmediate(() => {
